@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* afpacket.h -- frames from a live interface through a TPACKET_V3 ring (packet(7)).
+ *
+ * One ring belongs to one thread. Several rings of one interface share a fanout group (PACKET_FANOUT_HASH with
+ * ROLLOVER off), so that each frame comes once. Frames carry PACKET_VNET_HDR's gso_size, the VLAN tag that the kernel took
+ * off (tp_vlan_tci, TP_STATUS_VLAN_VALID, tp_vlan_tpid) and the direction (sll_pkttype PACKET_OUTGOING = egress). Own
+ * transmissions come once: on the loopback device, where the kernel shows each frame going out and coming in, the outgoing one is
+ * left out. Errors name the missing capability (CAP_NET_RAW) and the interface. */
+#ifndef NETTALLY_CAPTURE_AFPACKET_H
+#define NETTALLY_CAPTURE_AFPACKET_H
+
+#include "base/err.h"
+#include "model/frame.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct afpacket_config {
+	const char *interface;     /* its name */
+	uint32_t ifindex;
+	uint32_t interface_id;     /* goes into the frames */
+	bool promiscuous;
+	bool loopback;             /* IFF_LOOPBACK */
+	uint32_t ring_bytes;       /* 0 = 32 MiB; rounded up to whole blocks */
+	uint32_t snap_len;         /* 0 = 1024: bytes of each frame that are copied into the ring */
+	uint16_t fanout_group;     /* 0 = none */
+	const char *filter;        /* pcap expression, NULL = all */
+};
+
+struct afpacket;
+
+struct afpacket_stats {
+	uint64_t seen;     /* frames that matched and came or were dropped */
+	uint64_t dropped;  /* of these, dropped because the ring was full */
+};
+
+int afpacket_open(struct afpacket **ret, const struct afpacket_config *cf, struct err *e);
+
+/* Up to FRAME_BATCH frames, valid until the next call. Waits at most `timeout_ms`; 0 = nothing came.
+ * -ENETDOWN when the interface went down or away (the ring stays readable; the caller closes it). */
+int afpacket_next(struct afpacket *a, struct frame frames[static FRAME_BATCH], int timeout_ms, struct err *e);
+
+/* What came and was dropped since the last call (PACKET_STATISTICS resets). Any thread may call. */
+int afpacket_stats(struct afpacket *a, struct afpacket_stats *ret, struct err *e);
+
+uint16_t afpacket_linktype(const struct afpacket *a); /* enum linktype, from ARPHRD_; 0xffff = unknown to us */
+void afpacket_close(struct afpacket **a);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* booking.h -- what one tick hands to the ledger: the unit of "all or nothing".
+ *
+ * Made by the pipeline, given away whole to the ledger's thread, which frees it once booked. */
+#ifndef NETTALLY_MODEL_BOOKING_H
+#define NETTALLY_MODEL_BOOKING_H
+
+#include "model/account.h"
+#include "model/interface_books.h"
+
+/* Records of one account and one window that are to be ADDED to what the ledger has for it (a window
+ * stays open over many ticks). Keys are distinct within a batch. */
+struct batch {
+	struct account *account;  /* a reference */
+	int64_t window_utc_s;     /* start */
+	size_t count, room;
+	uint8_t *records;         /* count times: key (account->layout.size bytes), struct party_tally */
+	uint64_t overflowed;      /* keys that went into `other` in this tick */
+};
+
+static inline size_t record_size(const struct account *a)
+{
+	return (size_t)a->layout.size + sizeof(struct party_tally);
+}
+
+/* A device or host that was seen in this tick. */
+struct sighting {
+	uint64_t mac;      /* key form, 0 = no MAC known: a host alone */
+	struct addr addr;  /* ADDR_NONE: a device alone */
+};
+
+/* The cumulative counter of one exported series (/metrics), replaced as a whole. */
+struct series_state {
+	struct account *account;     /* a reference */
+	uint8_t key[KEY_BYTES_MAX];  /* account->layout; key_set_other() for `other` */
+	struct party_tally total;
+};
+
+struct booking {
+	struct booking *next;        /* for the owner's queue */
+	int64_t taken_utc_s;
+	struct batch *batches;
+	size_t batch_count;
+	struct sighting *sightings;
+	size_t sighting_count;
+	struct series_state *series;
+	size_t series_count;
+	struct interface_books *interfaces; /* cumulative since the daemon took up the interface */
+	size_t interface_count;
+	bool closing;                /* the last one: SIGTERM */
+};
+
+struct booking *booking_new(void);      /* NULL: no memory */
+void booking_free(struct booking **b);  /* accepts NULL; drops the account references */
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* field.h -- the fields that a key can be made of, by the names that users write (DESIGN.md).
+ *
+ * Hidden fields (name NULL) complete a key inside the program and never show. Thread: any. */
+#ifndef NETTALLY_MODEL_FIELD_H
+#define NETTALLY_MODEL_FIELD_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum field {
+	/* of a party */
+	FIELD_MAC,
+	FIELD_HOST,
+	FIELD_NAME,
+	FIELD_VENDOR,
+	FIELD_PREFIX,
+	FIELD_ORIGIN_AS,
+	FIELD_NEIGHBOUR_AS,
+	FIELD_TRANSIT_AS,
+	FIELD_AS_PATH,
+	FIELD_COUNTRY,
+	/* of the packet's ends, directed */
+	FIELD_SRC_MAC,
+	FIELD_DST_MAC,
+	FIELD_SRC_HOST,
+	FIELD_DST_HOST,
+	FIELD_SRC_PORT,
+	FIELD_DST_PORT,
+	/* of the packet */
+	FIELD_INTERFACE,
+	FIELD_DIRECTION,
+	FIELD_VLAN,
+	FIELD_ETHERTYPE,
+	FIELD_PROTO,
+	FIELD_SERVICE,
+	FIELD_RULE,
+	/* of a report */
+	FIELD_ROUTER,
+	FIELD_TYPE,
+	/* hidden: address families of the three hosts, the window's start, a party's side of `local` */
+	FIELD_HOST_FAMILY,
+	FIELD_SRC_FAMILY,
+	FIELD_DST_FAMILY,
+	FIELD_WINDOW,
+	FIELD_LOCALITY,
+	FIELD_COUNT
+};
+
+#define FIELD_BIT(f) (UINT64_C(1) << (f))
+#define FIELDS_OF_PARTY                                                                                            \
+	(FIELD_BIT(FIELD_MAC) | FIELD_BIT(FIELD_HOST) | FIELD_BIT(FIELD_NAME) | FIELD_BIT(FIELD_VENDOR) |          \
+	 FIELD_BIT(FIELD_PREFIX) | FIELD_BIT(FIELD_ORIGIN_AS) | FIELD_BIT(FIELD_NEIGHBOUR_AS) |                    \
+	 FIELD_BIT(FIELD_TRANSIT_AS) | FIELD_BIT(FIELD_AS_PATH) | FIELD_BIT(FIELD_COUNTRY))
+#define FIELDS_OF_REPORT (FIELD_BIT(FIELD_ROUTER) | FIELD_BIT(FIELD_TYPE))
+/* What this build can count by; the others are named in the contract and come with their stage. */
+#define FIELDS_SUPPORTED                                                                                           \
+	(FIELD_BIT(FIELD_MAC) | FIELD_BIT(FIELD_HOST) | FIELD_BIT(FIELD_SRC_MAC) | FIELD_BIT(FIELD_DST_MAC) |      \
+	 FIELD_BIT(FIELD_SRC_HOST) | FIELD_BIT(FIELD_DST_HOST) | FIELD_BIT(FIELD_SRC_PORT) |                       \
+	 FIELD_BIT(FIELD_DST_PORT) | FIELD_BIT(FIELD_INTERFACE) | FIELD_BIT(FIELD_DIRECTION) |                     \
+	 FIELD_BIT(FIELD_VLAN) | FIELD_BIT(FIELD_ETHERTYPE) | FIELD_BIT(FIELD_PROTO) | FIELD_BIT(FIELD_SERVICE))
+
+#define FIELDS_PER_KEY_MAX 12
+
+/* NULL for hidden fields. */
+const char *field_name(enum field f);
+
+/* True where the column is a plain number (ports, vlan, proto): it sorts and prints as one. */
+bool field_is_number(enum field f);
+
+/* One name. -EINVAL with a sentence that lists the known ones; -ENOTSUP for one that this build
+ * cannot count by yet. */
+int field_parse(enum field *ret, const char *name, struct err *e);
+
+/* "host,service": names with commas between, spaces allowed around them; no name twice. */
+int field_list_parse(enum field ret[static FIELDS_PER_KEY_MAX], size_t *ret_count, const char *text,
+		     struct err *e);
+
+#endif

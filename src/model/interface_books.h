@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* interface_books.h -- per observation point: what the kernel counted, and what became of it.
+ *
+ * All counters run since `since_utc_s`, when the daemon took up the interface (again), and start at 0. kernel_* are the
+ * interface's own counters (IFLA_STATS64) less what they were at that time. A super-packet (GSO, GRO)
+ * is one frame and several packets; some drivers count frames, some wire packets, so both are kept and the audit
+ * takes the basis on which the interface counts. */
+#ifndef NETTALLY_MODEL_INTERFACE_BOOKS_H
+#define NETTALLY_MODEL_INTERFACE_BOOKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define INTERFACE_NAME_MAX 16 /* IFNAMSIZ */
+
+struct interface_books {
+	char name[INTERFACE_NAME_MAX];
+	uint32_t interface;        /* id in struct strings */
+	uint32_t ifindex;
+	int64_t since_utc_s;
+	bool up;                   /* present and counted now */
+	char capture[16];          /* "socket", "kernel", "xdp" */
+	uint64_t booked_frames, booked_frame_bytes; /* as handed over by the kernel */
+	uint64_t booked_packets, booked_l2_bytes;   /* on the wire: segments */
+	uint64_t ingress_packets, egress_packets;   /* of booked_packets */
+	uint64_t ingress_frames, egress_frames;     /* of booked_frames */
+	uint64_t lost_packets;     /* dropped in the ring before we saw them */
+	uint64_t filtered_packets; /* left out by a filter */
+	uint64_t malformed_packets; /* booked under `-` as far as needed; a part of booked_packets */
+	uint64_t kernel_rx_packets, kernel_rx_bytes, kernel_tx_packets, kernel_tx_bytes;
+	uint64_t kernel_rx_dropped, kernel_tx_dropped;
+};
+
+/* Kernel's frames (or packets) less all that is accounted for; 0 = the books close. Positive: packets that
+ * nobody accounts for; negative: more booked than the interface counted. */
+int64_t interface_unaccounted(const struct interface_books *b);
+
+#endif
