@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# setup.sh -- what ./run and ./test share: where things are, builds that are made once. Sourced by bash.
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+owner=$(stat -c %u:%g "$top")
+
+say() { printf '%s\n' "$*" >&2; }
+
+# As the owner of the checkout: `sudo ./run` leaves nothing of root's in a user's folder.
+as_owner()
+{
+	if [ "$(id -u)" -eq 0 ] && [ "${owner%:*}" -ne 0 ]; then
+		HOME=/nonexistent setpriv --reuid="${owner%:*}" --regid="${owner#*:}" --clear-groups -- "$@"
+	else
+		"$@"
+	fi
+}
+
+# build DIR TARGET [meson option...]: sets DIR up once, then builds TARGET ("all"). Prints only when it fails.
+build()
+{
+	local dir=$top/$1 target=$2 log status=0
+	shift 2
+
+	if [ "$(id -u)" -eq 0 ] && [ -d "$dir" ] && [ "$(stat -c %u:%g "$dir")" != "$owner" ]; then
+		chown -R "$owner" "$dir"
+	fi
+	log=$(mktemp)
+	if [ ! -e "$dir/build.ninja" ]; then
+		as_owner meson setup "$dir" "$top" "$@" >"$log" 2>&1 </dev/null || status=1
+	fi
+	if [ $status -eq 0 ]; then
+		as_owner ninja -C "$dir" -j "$(nproc)" "$target" >"$log" 2>&1 </dev/null || status=1
+	fi
+	[ $status -eq 0 ] || { grep -v '^\[[0-9/]*\] ' "$log" | tail -n 60 >&2; say "the build in $dir failed"; }
+	rm -f "$log"
+	return $status
+}
+
+# The release build is the one that people run and that the integration tests look at.
+build_release() { build build all --buildtype=release -Dtests=disabled; }
