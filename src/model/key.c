@@ -72,12 +72,13 @@ void key_set_other(const struct key_layout *l, uint8_t *key)
 
 bool key_field_is_other(const struct key_layout *l, const uint8_t *key, enum field f)
 {
-	static const uint8_t ones[16] = { [0 ... 15] = 0xff };
-
 	/* An address of all ones is an address; its family says whether it is `other`. */
 	if (widths[f] == 16)
 		f = family_of(f);
-	return memcmp(key + l->at[f], ones, widths[f]) == 0;
+	for (unsigned i = 0; i < widths[f]; i++)
+		if (key[l->at[f] + i] != 0xff)
+			return false;
+	return true;
 }
 
 void key_get_addr(const struct key_layout *l, const uint8_t *key, enum field host, struct addr *ret)
