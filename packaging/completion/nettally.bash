@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# bash completion for nettally(1)
+
+_nettally_list()
+{
+	# Keys may be given as a list, host,proto: the last part is completed.
+	local head=
+	case $cur in *,*) head=${cur%,*}, ;; esac
+	mapfile -t COMPREPLY < <(compgen -P "$head" -W "$1" -- "${cur##*,}")
+	compopt -o nospace
+}
+
+_nettally_interfaces()
+{
+	nettally interfaces --format tsv 2>/dev/null | sed '1d;s/	.*//'
+}
+
+_nettally_accounts()
+{
+	nettally query --format tsv 2>/dev/null | sed '1d;s/	.*//'
+}
+
+_nettally()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}
+	local commands="run read query status audit check interfaces"
+	local keys="mac host src_mac dst_mac src_host dst_host src_port dst_port interface direction vlan ethertype proto service"
+	COMPREPLY=()
+
+	if [ "$COMP_CWORD" -eq 1 ]; then
+		mapfile -t COMPREPLY < <(compgen -W "$commands --help --version" -- "$cur")
+		return
+	fi
+	case $previous in
+	--by) _nettally_list "$keys"; return ;;
+	--of) mapfile -t COMPREPLY < <(compgen -W "local remote both" -- "$cur"); return ;;
+	--bytes) mapfile -t COMPREPLY < <(compgen -W "l2 l3" -- "$cur"); return ;;
+	--every) mapfile -t COMPREPLY < <(compgen -W "1s 10s 1min 5min 1h 1d" -- "$cur"); return ;;
+	--format) mapfile -t COMPREPLY < <(compgen -W "table tsv csv json ndjson" -- "$cur"); return ;;
+	--where)
+		mapfile -t COMPREPLY < <(compgen -S = -W "$keys" -- "$cur")
+		compopt -o nospace
+		return
+		;;
+	-i) mapfile -t COMPREPLY < <(compgen -W "$(_nettally_interfaces)" -- "$cur"); return ;;
+	-c | --ledger)
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		compopt -o filenames
+		return
+		;;
+	--listen | --local | --filter | --service | --sort | --limit | --from | --to) return ;;
+	esac
+
+	local options=--help
+	case $command in
+	run) options="-c -i --ledger --listen --help" ;;
+	read) options="--by --of --local --filter --service --every --bytes --sort --limit --format --help" ;;
+	query) options="--ledger --from --to --every --where --by --bytes --sort --limit --format --help" ;;
+	status | audit) options="--json --help" ;;
+	check) options="-c --help" ;;
+	interfaces) options="--format --help" ;;
+	esac
+	case $cur in
+	-*) mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur"); return ;;
+	esac
+	case $command in
+	read | check)
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		compopt -o filenames
+		;;
+	query) mapfile -t COMPREPLY < <(compgen -W "$(_nettally_accounts)" -- "$cur") ;;
+	*) mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur") ;;
+	esac
+}
+
+complete -F _nettally nettally

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# fish completion for nettally(1)
+
+set -l commands run read query status audit check interfaces
+set -l keys mac host src_mac dst_mac src_host dst_host src_port dst_port interface direction vlan ethertype proto service
+set -l conditions (printf '%s=\n' $keys)
+
+function __nettally_first_column
+    nettally $argv --format tsv 2>/dev/null | string replace -r '\t.*' '' | tail -n +2
+end
+
+complete -c nettally -f
+complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a run -d 'count, until told to stop'
+complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a read -d 'account capture files and print'
+complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a query -d 'sums of an account from the ledger'
+complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a status -d 'health of the daemon in one page'
+complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a audit -d 'do the books close?'
+complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a check -d 'errors of a config file'
+complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a interfaces -d 'what there is to count on'
+
+complete -c nettally -n '__fish_seen_subcommand_from run check' -s c -r -F -d 'config file'
+complete -c nettally -n '__fish_seen_subcommand_from run' -s i -x -a '(__nettally_first_column interfaces)' -d interface
+complete -c nettally -n '__fish_seen_subcommand_from run query' -l ledger -r -F -d 'the ledger'
+complete -c nettally -n '__fish_seen_subcommand_from run' -l listen -x -d 'ADDRESS:PORT of the web server'
+
+complete -c nettally -n '__fish_seen_subcommand_from read' -F
+complete -c nettally -n '__fish_seen_subcommand_from read' -l of -x -a 'local remote both' -d parties
+complete -c nettally -n '__fish_seen_subcommand_from read' -l local -x -d 'a local prefix'
+complete -c nettally -n '__fish_seen_subcommand_from read' -l filter -x -d 'pcap expression'
+complete -c nettally -n '__fish_seen_subcommand_from read' -l service -x -d NAME=tcp:PORT
+
+complete -c nettally -n '__fish_seen_subcommand_from query' -a '(__nettally_first_column query)'
+complete -c nettally -n '__fish_seen_subcommand_from query' -l from -x -d 'start of the range'
+complete -c nettally -n '__fish_seen_subcommand_from query' -l to -x -d 'end of the range'
+complete -c nettally -n '__fish_seen_subcommand_from query' -l where -x -a "$conditions" -d KEY=VALUE
+
+complete -c nettally -n '__fish_seen_subcommand_from read query' -l by -x -a "$keys" -d 'keys to sum by'
+complete -c nettally -n '__fish_seen_subcommand_from read query' -l every -x -a '1s 10s 1min 5min 1h 1d' -d 'length of windows'
+complete -c nettally -n '__fish_seen_subcommand_from read query' -l bytes -x -a 'l2 l3' -d 'layer of bytes'
+complete -c nettally -n '__fish_seen_subcommand_from read query' -l sort -x -d '[-]COLUMN'
+complete -c nettally -n '__fish_seen_subcommand_from read query' -l limit -x -d 'rows at most'
+complete -c nettally -n '__fish_seen_subcommand_from read query interfaces' -l format -x -a 'table tsv csv json ndjson' -d format
+complete -c nettally -n '__fish_seen_subcommand_from status audit' -l json -d 'as JSON'
+complete -c nettally -l help -d usage

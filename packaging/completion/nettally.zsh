@@ -1,0 +1,68 @@
+#compdef nettally
+# SPDX-License-Identifier: GPL-2.0-or-later
+# zsh completion for nettally(1)
+
+_nettally_interfaces() {
+	local -a names
+	names=(${(f)"$(nettally interfaces --format tsv 2>/dev/null | sed '1d;s/\t.*//')"})
+	compadd -a names
+}
+
+_nettally_accounts() {
+	local -a names
+	names=(${(f)"$(nettally query --format tsv 2>/dev/null | sed '1d;s/\t.*//')"})
+	compadd -a names
+}
+
+_nettally_keys() {
+	_values -s , key mac host src_mac dst_mac src_host dst_host src_port dst_port interface direction vlan ethertype \
+		proto service
+}
+
+_nettally() {
+	local -a commands show
+	commands=(
+		'run:count, until told to stop'
+		'read:account capture files and print'
+		'query:sums of an account from the ledger'
+		'status:the health of the daemon in one page'
+		'audit:do the books close?'
+		'check:errors of a config file, with file and line'
+		'interfaces:what there is to count on'
+	)
+	show=(
+		'--format[how to print]:format:(table tsv csv json ndjson)'
+		'--by[the keys to sum by]:keys:_nettally_keys'
+		'--bytes[the layer of bytes]:layer:(l2 l3)'
+		'--every[length of the windows]:duration:(1s 10s 1min 5min 1h 1d)'
+		'--sort[a column, - before it: largest first]:column:'
+		'--limit[rows at most]:number:'
+	)
+	if (( CURRENT == 2 )); then
+		_describe command commands
+		return
+	fi
+	local command=$words[2]
+	shift words
+	(( CURRENT-- ))
+	case $command in
+	run)
+		_arguments '-c[config file]:file:_files' '*-i[interface]:interface:_nettally_interfaces' \
+			'--ledger[the ledger]:file:_files' '--listen[web server]:address and port:' '--help[usage]'
+		;;
+	read)
+		_arguments $show '--of[parties]:parties:(local remote both)' '*--local[a local prefix]:prefix:' \
+			'--filter[pcap expression]:expression:' '*--service[NAME=tcp:PORT]:service:' '--help[usage]' \
+			'*:capture file:_files'
+		;;
+	query)
+		_arguments $show '--ledger[the ledger]:file:_files' '--from[start]:time:' '--to[end]:time:' \
+			'*--where[KEY=VALUE]:condition:' '--help[usage]' '1:account:_nettally_accounts'
+		;;
+	status | audit) _arguments '--json[as JSON]' '--help[usage]' ;;
+	check) _arguments '-c[config file]:file:_files' '--help[usage]' ;;
+	interfaces) _arguments '--format[how to print]:format:(table tsv csv json ndjson)' '--help[usage]' ;;
+	esac
+}
+
+_nettally "$@"
