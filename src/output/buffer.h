@@ -18,6 +18,13 @@ struct buffer {
 	char bytes[BUFFER_BYTES];
 };
 
+static inline void buffer_start(struct buffer *b, FILE *to) /* the bytes need no clearing */
+{
+	b->to = to;
+	b->used = 0;
+	b->failed = 0;
+}
+
 void buffer_flush(struct buffer *b);
 void buffer_put(struct buffer *b, const char *text, size_t len);
 void buffer_puts(struct buffer *b, const char *text);

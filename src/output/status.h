@@ -4,11 +4,14 @@
 #define NETTALLY_OUTPUT_STATUS_H
 
 #include "model/snapshot.h"
+#include "output/json.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 
 void status_json(FILE *to, const struct snapshot *s);
+/* The array of `interfaces` alone. */
+void interfaces_json(FILE *to, const struct snapshot *s);
 /* One page for people (human units); colour where `colour`. */
 void status_page(FILE *to, const struct snapshot *s, bool colour);
 
@@ -16,6 +19,9 @@ void status_page(FILE *to, const struct snapshot *s, bool colour);
 void audit_json(FILE *to, const struct snapshot *s);
 void audit_page(FILE *to, const struct snapshot *s, bool colour);
 bool audit_closes(const struct snapshot *s);
+
+/* Members name, from, by, of, every (seconds), bytes of an object that is open. */
+void account_definition_json(struct json *j, const struct account *a);
 
 /* The Prometheus text format 0.0.4; `promtool check metrics` finds nothing. */
 void metrics_text(FILE *to, const struct snapshot *s);

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* metrics.c -- a snapshot in the Prometheus text format 0.0.4: all samples of a family stand together, behind one
+ * HELP and one TYPE line. */
+#include "base/text.h"
+#include "output/buffer.h"
+#include "output/status.h"
+
+#include <string.h>
+
+static void put_family(struct buffer *b, const char *name, const char *type, const char *help)
+{
+	buffer_puts(b, "# HELP nettally_");
+	buffer_puts(b, name);
+	buffer_char(b, ' ');
+	buffer_puts(b, help);
+	buffer_puts(b, "\n# TYPE nettally_");
+	buffer_puts(b, name);
+	buffer_char(b, ' ');
+	buffer_puts(b, type);
+	buffer_char(b, '\n');
+}
+
+static void put_value(struct buffer *b, uint64_t value)
+{
+	buffer_char(b, ' ');
+	buffer_number(b, value);
+	buffer_char(b, '\n');
+}
+
+static void put_single(struct buffer *b, const char *name, const char *type, const char *help, uint64_t value)
+{
+	put_family(b, name, type, help);
+	buffer_puts(b, "nettally_");
+	buffer_puts(b, name);
+	put_value(b, value);
+}
+
+/* The daemon's counters. An entry may have labels in its name: `base{reason="x"}` is family base_total. */
+
+static void put_counter(struct buffer *b, const char *metric, const char *help, const char **last, uint64_t value)
+{
+	size_t base_len = strcspn(metric, "{");
+	char family[128];
+
+	snprintf(family, sizeof family, "%.*s_total", (int)base_len, metric);
+	if (!*last || strncmp(*last, metric, base_len) != 0 || strcspn(*last, "{") != base_len)
+		put_family(b, family, "counter", help);
+	*last = metric;
+	buffer_puts(b, "nettally_");
+	buffer_puts(b, family);
+	buffer_puts(b, metric + base_len);
+	put_value(b, value);
+}
+
+static void put_counters(struct buffer *b, const struct snapshot *s)
+{
+	const char *last = NULL;
+
+#define X(name, metric, help) put_counter(b, metric, help, &last, s->counters.name);
+	COUNTERS(X)
+#undef X
+}
+
+/* Interfaces: one row per sample; rows of one family follow each other. */
+
+static uint64_t unaccounted_or_zero(const struct interface_books *i)
+{
+	int64_t n = interface_unaccounted(i);
+
+	return n > 0 ? (uint64_t)n : 0;
+}
+
+#define PLAIN(member) static uint64_t get_##member(const struct interface_books *i) { return i->member; }
+PLAIN(ingress_packets)
+PLAIN(egress_packets)
+PLAIN(booked_l2_bytes)
+PLAIN(lost_packets)
+PLAIN(filtered_packets)
+PLAIN(malformed_packets)
+PLAIN(kernel_rx_packets)
+PLAIN(kernel_tx_packets)
+PLAIN(kernel_rx_bytes)
+PLAIN(kernel_tx_bytes)
+#undef PLAIN
+
+static uint64_t get_up(const struct interface_books *i)
+{
+	return i->up;
+}
+
+static const struct {
+	const char *family, *type, *help; /* family NULL: the one before goes on */
+	const char *direction;            /* NULL: without the label */
+	uint64_t (*get)(const struct interface_books *i);
+} interface_metrics[] = {
+	{ "interface_up", "gauge", "1 where the interface is there and counted", NULL, get_up },
+	{ "interface_packets_total", "counter", "wire packets booked on the interface", "receive", get_ingress_packets },
+	{ NULL, NULL, NULL, "transmit", get_egress_packets },
+	{ "interface_bytes_total", "counter", "l2 bytes booked on the interface, both directions", NULL, get_booked_l2_bytes },
+	{ "interface_lost_packets_total", "counter", "packets dropped before they were seen", NULL, get_lost_packets },
+	{ "interface_filtered_packets_total", "counter", "packets left out by a filter", NULL, get_filtered_packets },
+	{ "interface_malformed_packets_total", "counter", "booked packets with a bad header", NULL, get_malformed_packets },
+	{ "interface_kernel_packets_total", "counter", "packets by the interface's own counters", "receive", get_kernel_rx_packets },
+	{ NULL, NULL, NULL, "transmit", get_kernel_tx_packets },
+	{ "interface_kernel_bytes_total", "counter", "bytes by the interface's own counters", "receive", get_kernel_rx_bytes },
+	{ NULL, NULL, NULL, "transmit", get_kernel_tx_bytes },
+	{ "unaccounted_packets_total", "counter",
+	  "packets the interface counted that are neither booked nor lost nor filtered: 0 = the books close", NULL,
+	  unaccounted_or_zero },
+};
+
+static void put_interfaces(struct buffer *b, const struct snapshot *s)
+{
+	const char *family = "";
+
+	for (size_t m = 0; s->interface_count && m < sizeof interface_metrics / sizeof *interface_metrics; m++) {
+		if (interface_metrics[m].family) {
+			family = interface_metrics[m].family;
+			put_family(b, family, interface_metrics[m].type, interface_metrics[m].help);
+		}
+		for (size_t i = 0; i < s->interface_count; i++) {
+			buffer_puts(b, "nettally_");
+			buffer_puts(b, family);
+			buffer_puts(b, "{interface=");
+			buffer_label(b, s->interfaces[i].name);
+			if (interface_metrics[m].direction) {
+				buffer_puts(b, ",direction=");
+				buffer_label(b, interface_metrics[m].direction);
+			}
+			buffer_char(b, '}');
+			put_value(b, interface_metrics[m].get(&s->interfaces[i]));
+		}
+	}
+}
+
+/* Accounts */
+
+/* An account may be called as one of our own families is; then it is nettally_account_NAME_... */
+static void account_family(const struct account *a, const char *unit, char *buf, size_t size)
+{
+	static const char *const taken[] = { "capture", "interface", "interface_kernel", "interface_lost", "interface_filtered",
+					     "interface_malformed", "unaccounted", "capture_lost", "capture_filtered",
+					     "capture_malformed" };
+	bool clash = strncmp(a->name, "account_", 8) == 0;
+
+	for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+		clash |= strcmp(a->name, taken[i]) == 0;
+	snprintf(buf, size, "%s%s_%s_total", clash ? "account_" : "", a->name, unit);
+}
+
+struct sample {
+	const struct snapshot *snapshot;
+	const struct account *account;
+	const char *family;
+	bool bytes; /* else packets */
+};
+
+/* `direction` is taken by receive and transmit where the record has both. */
+static const char *label_name(const struct account *a, enum field f)
+{
+	return a->party && f == FIELD_DIRECTION ? "packet_direction" : field_name(f);
+}
+
+static void put_sample(struct buffer *b, const struct sample *x, const struct snapshot_series *r, const char *direction,
+		       const struct tally *t)
+{
+	const struct account *a = x->account;
+	char text[KEY_TEXT_MAX];
+
+	buffer_puts(b, "nettally_");
+	buffer_puts(b, x->family);
+	buffer_char(b, '{');
+	for (size_t i = 0; i < a->by_count; i++) {
+		key_format(&a->layout, r->key, a->by[i], x->snapshot->strings, text);
+		if (i)
+			buffer_char(b, ',');
+		buffer_puts(b, label_name(a, a->by[i]));
+		buffer_char(b, '=');
+		buffer_label(b, text);
+	}
+	if (direction) {
+		buffer_puts(b, ",direction=");
+		buffer_label(b, direction);
+	}
+	buffer_char(b, '}');
+	put_value(b, x->bytes ? tally_bytes(t, a->bytes) : t->packets);
+}
+
+static void put_account_family(struct buffer *b, const struct snapshot *s, const struct snapshot_account *sa, bool bytes)
+{
+	const struct account *a = sa->account;
+	char family[ACCOUNT_NAME_MAX + 32], help[128];
+	struct sample x = { s, a, family, bytes };
+
+	account_family(a, bytes ? "bytes" : "packets", family, sizeof family);
+	snprintf(help, sizeof help, "%s of account %s%s", bytes ? (a->bytes == BYTES_L2 ? "l2 bytes" : "l3 bytes") : "packets",
+		 a->name, a->party ? ", received and transmitted by the party" : "");
+	put_family(b, family, "counter", help);
+	for (size_t i = 0; i < sa->series_count; i++) {
+		const struct snapshot_series *r = &sa->series[i];
+
+		put_sample(b, &x, r, a->party ? "receive" : NULL, &r->total.rx);
+		if (a->party)
+			put_sample(b, &x, r, "transmit", &r->total.tx);
+	}
+}
+
+static void put_ledger(struct buffer *b, const struct snapshot_ledger *l)
+{
+	put_single(b, "ledger_records_total", "counter", "records booked by this process", l->booked_records);
+	put_single(b, "ledger_transactions_total", "counter", "transactions of this process", l->booked_transactions);
+	put_single(b, "ledger_expired_records_total", "counter", "records gone by retention or the size limit",
+		   l->expired_records);
+	put_single(b, "ledger_pending_records", "gauge", "records that wait for the ledger", l->pending_records);
+	put_single(b, "ledger_size_bytes", "gauge", "size of the ledger", l->size_bytes);
+	put_single(b, "ledger_max_size_bytes", "gauge", "its limit, 0 = none", l->max_size_bytes);
+	put_single(b, "ledger_failing", "gauge", "1 while the ledger cannot be written", l->state == LEDGER_FAILING);
+}
+
+void metrics_text(FILE *to, const struct snapshot *s)
+{
+	struct buffer b;
+
+	buffer_start(&b, to);
+	put_family(&b, "build_info", "gauge", "the version, as a label");
+	buffer_puts(&b, "nettally_build_info{version=");
+	buffer_label(&b, s->version ? s->version : "");
+	buffer_puts(&b, "} 1\n");
+	put_single(&b, "start_time_seconds", "gauge", "when the daemon started, seconds since 1970",
+		   s->started_utc_s > 0 ? (uint64_t)s->started_utc_s : 0);
+	put_single(&b, "ticks_total", "counter", "ticks of the counting loop", s->ticks);
+	put_counters(&b, s);
+	put_single(&b, "table_entries", "gauge", "keys in the grain table at the last tick", s->table_entries);
+	put_single(&b, "table_limit", "gauge", "most keys that the grain table takes", s->table_limit);
+	put_interfaces(&b, s);
+	if (s->ledger.state != LEDGER_NONE)
+		put_ledger(&b, &s->ledger);
+	for (size_t i = 0; i < s->account_count; i++) {
+		put_account_family(&b, s, &s->accounts[i], true);
+		put_account_family(&b, s, &s->accounts[i], false);
+	}
+	buffer_flush(&b);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* problems.c -- see problems.h. */
+#include "output/problems.h"
+
+#include "base/text.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+
+static void __attribute__((format(printf, 2, 3))) add(struct problems *p, const char *fmt, ...)
+{
+	va_list ap;
+
+	p->count++;
+	if (p->shown == PROBLEMS_MAX)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(p->text[p->shown++], sizeof p->text[0], fmt, ap);
+	va_end(ap);
+}
+
+static void find_ledger(struct problems *p, const struct snapshot_ledger *l)
+{
+	char since[TIME_TEXT_MAX];
+
+	if (l->state == LEDGER_FAILING)
+		add(p, "the ledger cannot be written since %s: %s; counting goes on, %" PRIu64
+		       " records wait and are booked once it works again",
+		    time_format(l->failing_since_utc_s, since, sizeof since), l->problem, l->pending_records);
+	if (l->state == LEDGER_BEHIND)
+		add(p, "the ledger is behind: %" PRIu64 " records wait%s%s", l->pending_records, l->problem[0] ? ": " : "",
+		    l->problem);
+}
+
+void problems_find(struct problems *p, const struct snapshot *s)
+{
+	p->count = p->shown = 0;
+	find_ledger(p, &s->ledger);
+	for (size_t i = 0; i < s->interface_count; i++)
+		if (!s->interfaces[i].up)
+			add(p, "interface %s is down or gone: it is counted again once it is back", s->interfaces[i].name);
+	if (s->reload_problem[0])
+		add(p, "the last reload was refused, the configuration before it stays: %s", s->reload_problem);
+	if (s->table_limit && s->table_entries >= s->table_limit)
+		add(p, "the table is full (%" PRIu64 " keys): new keys are booked under 'other'", s->table_limit);
+}
