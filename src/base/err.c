@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-int err_set(struct err *e, int code, const char *fmt, ...)
+void err_set_sentence(struct err *e, int code, const char *fmt, ...)
 {
 	if (e) {
 		va_list ap;
@@ -15,10 +15,9 @@ int err_set(struct err *e, int code, const char *fmt, ...)
 		vsnprintf(e->msg, sizeof e->msg, fmt, ap);
 		va_end(ap);
 	}
-	return code;
 }
 
-int err_errno(struct err *e, int code, const char *fmt, ...)
+void err_set_errno(struct err *e, int code, const char *fmt, ...)
 {
 	if (e) {
 		va_list ap;
@@ -31,10 +30,9 @@ int err_errno(struct err *e, int code, const char *fmt, ...)
 		used = strlen(e->msg);
 		snprintf(e->msg + used, sizeof e->msg - used, ": %s", strerror(-code));
 	}
-	return code;
 }
 
-int err_prefix(struct err *e, int code, const char *fmt, ...)
+void err_set_prefix(struct err *e, int code, const char *fmt, ...)
 {
 	if (e) {
 		struct err old = *e;
@@ -48,5 +46,4 @@ int err_prefix(struct err *e, int code, const char *fmt, ...)
 		used = strlen(e->msg);
 		snprintf(e->msg + used, sizeof e->msg - used, ": %s", old.msg);
 	}
-	return code;
 }

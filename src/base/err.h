@@ -12,13 +12,23 @@ struct err {
 	char msg[512]; /* no trailing newline, no "nettally: " */
 };
 
-/* Sets the sentence and returns `code`, so that callers write `return err_set(e, -EINVAL, ...)`. */
-int err_set(struct err *e, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-
+/* Sets the sentence and gives `code`, so that callers write `return err_set(e, -EINVAL, ...)`. */
+#define err_set(e, code, ...) ERR_WITH(err_set_sentence, e, code, __VA_ARGS__)
 /* As err_set, with ": " and strerror(-code) behind the sentence. */
-int err_errno(struct err *e, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+#define err_errno(e, code, ...) ERR_WITH(err_set_errno, e, code, __VA_ARGS__)
+/* Puts "prefix: " before the sentence that is there already. */
+#define err_prefix(e, code, ...) ERR_WITH(err_set_prefix, e, code, __VA_ARGS__)
 
-/* Puts "prefix: " before the sentence that is there already; returns e->code. */
-int err_prefix(struct err *e, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Macros, so that the compiler sees that the value is the code that was given. */
+#define ERR_WITH(function, e, code, ...)                                                                     \
+	__extension__({                                                                                      \
+		const int err_code_ = (code);                                                                \
+		function(e, err_code_, __VA_ARGS__);                                                         \
+		err_code_;                                                                                   \
+	})
+
+void err_set_sentence(struct err *e, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void err_set_errno(struct err *e, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void err_set_prefix(struct err *e, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 static const struct command commands[] = {
+	{ "read", "accounts capture files, prints, exits", cmd_read },
 	{ "query", "sums of an account from the ledger", cmd_query },
 	{ "status", "the daemon's health in one page", cmd_status },
 	{ "audit", "do the books close?", cmd_audit },

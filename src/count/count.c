@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* count.c -- builds keys, and adds. Works on a batch in three passes, so that the table's cache misses
+ * of a whole batch overlap: keys and hashes, prefetch, add. */
+#include "count/count.h"
+
+#include "base/clock.h"
+#include "model/frame.h"
+
+#include <errno.h>
+
+enum side { SIDE_SRC, SIDE_DST };
+
+/* Two ends of each packet. */
+#define PENDING_MAX (2 * FRAME_BATCH)
+
+struct pending {
+	uint64_t hash[PENDING_MAX];
+	const struct packet *packet[PENDING_MAX];
+	uint8_t side[PENDING_MAX];
+	unsigned count;
+	uint64_t keys[PENDING_MAX * KEY_WORDS_MAX]; /* key_words apart */
+};
+
+static inline void put(uint8_t *key, const struct key_layout *l, enum field f, const void *value, unsigned width)
+{
+	memcpy(key + l->at[f], value, width);
+}
+
+static enum locality locality_of(const struct grain *g, const struct addr *a)
+{
+	return g->local && prefix_set_contains(g->local, a) ? LOCALITY_LOCAL : LOCALITY_REMOTE;
+}
+
+static inline void put_host(uint8_t *key, const struct key_layout *l, enum field host, enum field family,
+			    const struct addr *a)
+{
+	put(key, l, host, a->bytes, sizeof a->bytes);
+	key[l->at[family]] = a->family;
+}
+
+static void put_window(const struct grain *g, const struct packet *p, uint8_t *key)
+{
+	int64_t start = window_start(ns_to_s(p->seen_utc_ns), g->window_s);
+
+	put(key, &g->layout, FIELD_WINDOW, &start, sizeof start);
+}
+
+/* Fields of the packet and of its directed ends. */
+static void put_packet_fields(const struct grain *g, const struct packet *p, uint8_t *key)
+{
+	const struct key_layout *l = &g->layout;
+	uint32_t service;
+
+	if (key_has(l, FIELD_SRC_MAC))
+		put(key, l, FIELD_SRC_MAC, &p->src_mac, 8);
+	if (key_has(l, FIELD_DST_MAC))
+		put(key, l, FIELD_DST_MAC, &p->dst_mac, 8);
+	if (key_has(l, FIELD_SRC_HOST))
+		put_host(key, l, FIELD_SRC_HOST, FIELD_SRC_FAMILY, &p->src);
+	if (key_has(l, FIELD_DST_HOST))
+		put_host(key, l, FIELD_DST_HOST, FIELD_DST_FAMILY, &p->dst);
+	if (key_has(l, FIELD_SRC_PORT))
+		put(key, l, FIELD_SRC_PORT, &p->src_port, 4);
+	if (key_has(l, FIELD_DST_PORT))
+		put(key, l, FIELD_DST_PORT, &p->dst_port, 4);
+	if (key_has(l, FIELD_ETHERTYPE))
+		put(key, l, FIELD_ETHERTYPE, &p->ethertype, 4);
+	if (key_has(l, FIELD_INTERFACE))
+		put(key, l, FIELD_INTERFACE, &p->interface, 4);
+	if (key_has(l, FIELD_VLAN))
+		put(key, l, FIELD_VLAN, &p->vlan, 2);
+	if (key_has(l, FIELD_PROTO))
+		put(key, l, FIELD_PROTO, &p->proto, 2);
+	if (key_has(l, FIELD_DIRECTION))
+		key[l->at[FIELD_DIRECTION]] = p->direction;
+	if (key_has(l, FIELD_SERVICE) && g->services) {
+		service = services_find(g->services, p->proto, p->src_port, p->dst_port);
+		put(key, l, FIELD_SERVICE, &service, 4);
+	}
+}
+
+static void put_party_fields(const struct grain *g, const struct packet *p, enum side side, uint8_t *key)
+{
+	const struct key_layout *l = &g->layout;
+	const struct addr *a = side == SIDE_SRC ? &p->src : &p->dst;
+
+	if (key_has(l, FIELD_MAC))
+		put(key, l, FIELD_MAC, side == SIDE_SRC ? &p->src_mac : &p->dst_mac, 8);
+	if (key_has(l, FIELD_HOST))
+		put_host(key, l, FIELD_HOST, FIELD_HOST_FAMILY, a);
+	if (key_has(l, FIELD_LOCALITY))
+		key[l->at[FIELD_LOCALITY]] = (uint8_t)locality_of(g, a);
+}
+
+static void build_key(const struct grain *g, const struct packet *p, enum side side, uint64_t *key)
+{
+	memset(key, 0, g->layout.size);
+	if (g->window_s)
+		put_window(g, p, (uint8_t *)key);
+	if (g->party)
+		put_party_fields(g, p, side, (uint8_t *)key);
+	put_packet_fields(g, p, (uint8_t *)key);
+}
+
+static bool side_wanted(const struct grain *g, const struct packet *p, enum side side)
+{
+	const struct addr *a = side == SIDE_SRC ? &p->src : &p->dst;
+
+	return g->of == OF_BOTH || (locality_of(g, a) == LOCALITY_LOCAL) == (g->of == OF_LOCAL);
+}
+
+static void pend(struct count *c, struct pending *q, const struct packet *p, enum side side)
+{
+	unsigned words = c->table.key_words;
+	uint64_t *key = q->keys + q->count * words;
+
+	build_key(&c->grain, p, side, key);
+	q->hash[q->count] = table_hash_words(c->table.seed, key, words);
+	table_prefetch(&c->table, q->hash[q->count]);
+	q->packet[q->count] = p;
+	q->side[q->count++] = (uint8_t)side;
+}
+
+static void pend_batch(struct count *c, struct pending *q, const struct packet *p, unsigned n)
+{
+	q->count = 0;
+	for (unsigned i = 0; i < n; i++) {
+		if (!c->grain.party) {
+			pend(c, q, &p[i], SIDE_DST);
+			continue;
+		}
+		if (side_wanted(&c->grain, &p[i], SIDE_DST))
+			pend(c, q, &p[i], SIDE_DST);
+		if (side_wanted(&c->grain, &p[i], SIDE_SRC))
+			pend(c, q, &p[i], SIDE_SRC);
+	}
+}
+
+/* The commonest grain, by host alone, without a branch per field: the address and its family. */
+static void pend_batch_host(struct count *c, struct pending *q, const struct packet *p, unsigned n)
+{
+	uint64_t *key = q->keys;
+
+	for (unsigned i = 0; i < 2 * n; i++, key += 3) {
+		const struct addr *a = i & 1 ? &p[i >> 1].src : &p[i >> 1].dst;
+
+		memcpy(key, a->bytes, 16);
+		key[2] = 0;
+		((uint8_t *)key)[16] = a->family;
+		q->hash[i] = table_hash_words(c->table.seed, key, 3);
+		table_prefetch(&c->table, q->hash[i]);
+		q->packet[i] = &p[i >> 1];
+		q->side[i] = i & 1 ? SIDE_SRC : SIDE_DST;
+	}
+	q->count = 2 * n;
+}
+
+/* Where what found no room is booked: all fields but the window are `other`. */
+static uint64_t *other_slot(struct count *c, const uint64_t *key)
+{
+	uint64_t other[KEY_WORDS_MAX];
+
+	memcpy(other, key, c->grain.layout.size);
+	key_set_other(&c->grain.layout, (uint8_t *)other);
+	c->overflowed++;
+	return table_find_or_add(&c->others, other, table_hash_words(c->others.seed, other, c->others.key_words));
+}
+
+static inline void add_packet(const struct grain *g, uint64_t *counters, const struct packet *p, enum side side)
+{
+	if (g->both_bases) {
+		if (side == SIDE_SRC)
+			counters += 3;
+		counters[1] += p->l2_bytes;
+		counters[2] += p->l3_bytes;
+	} else {
+		if (side == SIDE_SRC)
+			counters += 2;
+		counters[1] += g->basis == BYTES_L2 ? p->l2_bytes : p->l3_bytes;
+	}
+	counters[0] += p->segments;
+}
+
+static void add_batch(struct count *c, const struct pending *q)
+{
+	unsigned words = c->table.key_words;
+
+	for (unsigned i = 0; i < q->count; i++) {
+		const uint64_t *key = q->keys + i * words;
+		uint64_t *counters = table_find_or_add(&c->table, key, q->hash[i]);
+
+		if (!counters)
+			counters = other_slot(c, key);
+		if (counters)
+			add_packet(&c->grain, counters, q->packet[i], q->side[i]);
+	}
+}
+
+static bool is_host_grain(const struct grain *g)
+{
+	return g->party && g->of == OF_BOTH && !g->window_s &&
+	       g->layout.fields == (FIELD_BIT(FIELD_HOST) | FIELD_BIT(FIELD_HOST_FAMILY));
+}
+
+void count_packets(struct count *c, const struct packet *p, unsigned n)
+{
+	struct pending q;
+
+	if (is_host_grain(&c->grain))
+		pend_batch_host(c, &q, p, n);
+	else
+		pend_batch(c, &q, p, n);
+	add_batch(c, &q);
+	c->frames += n;
+	for (unsigned i = 0; i < n; i++) {
+		c->packets += p[i].segments;
+		c->l2_bytes += p[i].l2_bytes;
+		c->malformed += p[i].malformed;
+	}
+}
+
+int count_open(struct count *ret, const struct grain *g, struct err *e)
+{
+	struct count c = { .grain = *g };
+	unsigned per_side = g->both_bases ? 3 : 2;
+	struct table_form form = {
+		.key_bytes = g->layout.size,
+		.counters = g->party ? 2 * per_side : per_side,
+		.other_used = g->party ? per_side : 0,
+		.limit = g->limit,
+	};
+	int r = table_open(&c.table, &form, e);
+
+	if (r < 0)
+		return r;
+	form.limit = UINT32_MAX;
+	r = table_open(&c.others, &form, e);
+	if (r < 0) {
+		table_close(&c.table);
+		return r;
+	}
+	*ret = c;
+	return 0;
+}
+
+void count_close(struct count *c)
+{
+	table_close(&c->table);
+	table_close(&c->others);
+}
+
+static void get_tally(const struct grain *g, const uint64_t *counters, struct tally *ret)
+{
+	*ret = (struct tally){ .packets = counters[0] };
+	if (g->both_bases) {
+		ret->l2_bytes = counters[1];
+		ret->l3_bytes = counters[2];
+	} else if (g->basis == BYTES_L2) {
+		ret->l2_bytes = counters[1];
+	} else {
+		ret->l3_bytes = counters[1];
+	}
+}
+
+void count_get(const struct grain *g, const uint64_t *counters, struct party_tally *ret)
+{
+	get_tally(g, counters, &ret->rx);
+	if (g->party)
+		get_tally(g, counters + (g->both_bases ? 3 : 2), &ret->tx);
+	else
+		ret->tx = (struct tally){ 0 };
+}
+
+void count_clear(struct count *c)
+{
+	table_clear(&c->table);
+	table_clear(&c->others);
+	c->overflowed = c->packets = c->l2_bytes = c->frames = c->malformed = 0;
+}
