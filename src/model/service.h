@@ -23,6 +23,8 @@ struct services {
 
 /* A port of a service; the service is made on first use. -EEXIST: the port is another service's (named in the sentence). */
 int services_add(struct services *s, const char *name, enum service_proto proto, uint16_t port, struct err *e);
+/* "443" or "8000-8010". */
+int service_ports_parse(uint16_t *ret_first, uint16_t *ret_last, const char *text, struct err *e);
 /* "NAME=tcp:PORT" or "NAME=udp:PORT", also "tcp:PORT-PORT". */
 int services_parse(struct services *s, const char *text, struct err *e);
 /* The built-in list of well-known ports: ssh, http, https, dns ... */
