@@ -5,7 +5,10 @@
  * ROLLOVER off), so that each frame comes once. Frames carry PACKET_VNET_HDR's gso_size, the VLAN tag that the kernel took
  * off (tp_vlan_tci, TP_STATUS_VLAN_VALID, tp_vlan_tpid) and the direction (sll_pkttype PACKET_OUTGOING = egress). Own
  * transmissions come once: on the loopback device, where the kernel shows each frame going out and coming in, the outgoing one is
- * left out. Errors name the missing capability (CAP_NET_RAW) and the interface. */
+ * left out by the kernel and is not in the statistics either. Errors name the missing capability (CAP_NET_RAW) and the interface.
+ *
+ * An interface that goes down and comes up again goes on in the same ring. One that was removed never comes back in it: close, and
+ * open a new ring on its successor (netlink_events_open() tells when there is one). */
 #ifndef NETTALLY_CAPTURE_AFPACKET_H
 #define NETTALLY_CAPTURE_AFPACKET_H
 
@@ -24,20 +27,23 @@ struct afpacket_config {
 	uint32_t ring_bytes;       /* 0 = 32 MiB; rounded up to whole blocks */
 	uint32_t snap_len;         /* 0 = 1024: bytes of each frame that are copied into the ring */
 	uint16_t fanout_group;     /* 0 = none */
-	const char *filter;        /* pcap expression, NULL = all */
 };
 
 struct afpacket;
 
 struct afpacket_stats {
-	uint64_t seen;     /* frames that matched and came or were dropped */
+	uint64_t seen;     /* frames that came (read by us, or still in the ring) or were dropped */
 	uint64_t dropped;  /* of these, dropped because the ring was full */
 };
 
+/* An interface that is down is no error: the first afpacket_next() says -ENETDOWN. -EPERM: the sentence says what is missing;
+ * -ENODEV: no such interface; -ENETDOWN: a fanout group takes no interface that is down (before Linux 6.14); -ENOMEM: no room for the ring. */
 int afpacket_open(struct afpacket **ret, const struct afpacket_config *cf, struct err *e);
 
 /* Up to FRAME_BATCH frames, valid until the next call. Waits at most `timeout_ms`; 0 = nothing came.
- * -ENETDOWN when the interface went down or away (the ring stays readable; the caller closes it). */
+ * -ENETDOWN: the interface went down; said once each time, go on calling, frames come again when it is up. What the ring holds
+ * is given first.
+ * -ENODEV: the interface was removed; said on every call from then on, close the ring. Noticed within `timeout_ms`. */
 int afpacket_next(struct afpacket *a, struct frame frames[static FRAME_BATCH], int timeout_ms, struct err *e);
 
 /* What came and was dropped since the last call (PACKET_STATISTICS resets). Any thread may call. */

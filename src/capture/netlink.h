@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* netlink.h -- what interfaces there are, their facts and their counters, from rtnetlink(7).
  *
- * Never from /sys/class/net: that mount may belong to another network namespace. Thread: a handle
- * belongs to one thread. */
+ * Never from /sys/class/net: that mount may belong to another network namespace. No question waits longer than 5 s
+ * (-ETIMEDOUT). At most 65536 interfaces. Needs no privilege. Thread: a handle belongs to one thread. */
 #ifndef NETTALLY_CAPTURE_NETLINK_H
 #define NETTALLY_CAPTURE_NETLINK_H
 
@@ -26,7 +26,7 @@ struct interface_info {
 	uint32_t mtu;
 	uint16_t arphrd;        /* ARPHRD_ETHER ... */
 	bool up, running, loopback;
-	bool default_route;     /* a default route leaves through it */
+	bool default_route;     /* the default route leaves through it; only netlink_interfaces() looks */
 	bool has_mac;
 	uint8_t mac[6];
 	char kind[16];          /* "veth", "bridge", "vlan", "" = a physical card or unknown (IFLA_INFO_KIND) */
