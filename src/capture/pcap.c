@@ -12,7 +12,6 @@
 
 #define RECORD_LEN 16
 #define RECORD_LEN_MODIFIED 24
-#define PREFETCH_BYTES 1024      /* ahead of the record read: past the next page for the hardware's own prefetching */
 
 struct lengths {
 	uint32_t cap, wire;
@@ -59,7 +58,6 @@ static inline __attribute__((always_inline)) int walk(struct pcapfile *f, struct
 
 		if (lengths.cap > (size_t)(end - at) - v.header_len || lengths.cap > PCAPFILE_CAP_LEN_MAX)
 			break;
-		__builtin_prefetch(at + PREFETCH_BYTES);
 		frames[n] = common;
 		frames[n].bytes = at + v.header_len;
 		frames[n].cap_len = lengths.cap;

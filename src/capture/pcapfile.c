@@ -103,8 +103,6 @@ int pcapfile_next(struct pcapfile *f, struct frame frames[static FRAME_BATCH], i
 {
 	int r;
 
-	if (f->in.at >= f->in.step_at)
-		input_step(&f->in);
 	while (!f->done) {
 		r = f->walk(f, frames, e);
 		if (r > 0) {

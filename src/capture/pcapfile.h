@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* pcapfile.h -- frames out of pcap and pcapng files, from a file or a stream.
  *
- * A regular file is mapped and walked in place; anything else (a pipe, standard input) is read into a buffer
- * that grows to one record at most. pcap: both byte orders, micro- and nanoseconds (magic a1b2c3d4, a1b23c4d), the
- * modified format a1b2cd34 too; pcapng: sections of either byte order, several interfaces and link types,
- * enhanced, simple and obsolete packet blocks, if_tsresol, if_tsoffset, if_name, epb_flags (direction); all other blocks
- * are skipped. (draft-ietf-opsawg-pcap, draft-ietf-opsawg-pcapng.)
+ * Files and streams (a pipe, standard input) are read into one buffer that grows to one record at most, and walked
+ * there. pcap: both byte orders, micro- and nanoseconds (magic a1b2c3d4, a1b23c4d), the modified format a1b2cd34, and
+ * versions before 2.4 with their lengths exchanged; pcapng: sections of either byte order, several interfaces and
+ * link types, enhanced, simple (its time is 0) and obsolete packet blocks, if_tsresol, if_tsoffset, if_name, epb_flags
+ * (direction); all other blocks are skipped. (draft-ietf-opsawg-pcap, draft-ietf-opsawg-pcapng.)
  *
  * A damaged file gives every frame before the damage, then an error that names the file and the packet
- * number at which it stopped. Thread: the caller's. Owns: the mapping or buffer, until close. */
+ * number at which it stopped. Thread: the caller's. Owns: the buffer, until close. */
 #ifndef NETTALLY_CAPTURE_PCAPFILE_H
 #define NETTALLY_CAPTURE_PCAPFILE_H
 

@@ -323,7 +323,6 @@ static inline __attribute__((always_inline)) int take_block(struct pcapfile *f, 
 	if (load32(block + len - 4, swap) != len)
 		return err_set(e, -EBADMSG, "damaged: a block of %" PRIu32 " bytes says %" PRIu32 " at its end", len,
 			       load32(block + len - 4, swap));
-	__builtin_prefetch(block + 1024);
 	if (load32(block, swap) == BLOCK_ENHANCED_PACKET)
 		r = packet_block(f, block, len, swap, ret, e);
 	else
