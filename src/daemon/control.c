@@ -1,2 +1,283 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* control.c -- see control.h. A client is read until its line ends, then written to until it has all, then closed; one timer
+ * each bounds both. */
 #include "daemon/control.h"
+
+#include "base/clock.h"
+#include "daemon/control_answer.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define CLIENTS_MAX 32
+#define REQUEST_MAX 4096
+#define REQUEST_TIMEOUT_NS (5 * NS_PER_S)
+#define ANSWER_TIMEOUT_NS (10 * NS_PER_S)
+
+struct client {
+	struct control *control; /* NULL: the slot is free */
+	int fd;
+	struct loop_io *io;
+	struct loop_timer *timer;
+	char *answer;            /* NULL while the request is read */
+	size_t answer_len, sent;
+	size_t request_len;
+	uint8_t request[REQUEST_MAX];
+};
+
+struct control {
+	struct loop *loop;
+	struct snapshot_box *box;
+	int fd;
+	struct loop_io *io;
+	uint64_t dropped;
+	char path[sizeof ((struct sockaddr_un *)NULL)->sun_path];
+	struct client clients[CLIENTS_MAX];
+};
+
+static void client_close(struct client *c)
+{
+	loop_remove_fd(c->control->loop, &c->io);
+	loop_remove_timer(c->control->loop, &c->timer);
+	close(c->fd);
+	free(c->answer);
+	memset(c, 0, offsetof(struct client, request));
+}
+
+static void client_drop(struct client *c)
+{
+	c->control->dropped++;
+	client_close(c);
+}
+
+static void on_timeout(void *arg)
+{
+	client_drop(arg);
+}
+
+static void client_write(struct client *c)
+{
+	while (c->sent < c->answer_len) {
+		ssize_t n = send(c->fd, c->answer + c->sent, c->answer_len - c->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n < 0) {
+			client_drop(c);
+			return;
+		}
+		c->sent += (size_t)n;
+	}
+	client_close(c);
+}
+
+static void client_answer(struct client *c, size_t line_len)
+{
+	struct snapshot *s = snapshot_box_get(c->control->box);
+	int r = control_answer(&c->answer, &c->answer_len, (struct slice){ c->request, line_len }, s);
+
+	snapshot_unref(&s);
+	if (r < 0 || loop_change_fd(c->control->loop, c->io, EPOLLOUT) < 0 ||
+	    loop_set_timer(c->control->loop, c->timer, ANSWER_TIMEOUT_NS, 0) < 0) {
+		client_drop(c);
+		return;
+	}
+	client_write(c);
+}
+
+/* Takes what there is: a whole line, or the end of the stream, makes the request. */
+static void client_read(struct client *c)
+{
+	ssize_t n = recv(c->fd, c->request + c->request_len, REQUEST_MAX - c->request_len, MSG_DONTWAIT);
+	const uint8_t *end;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n < 0 || (n == 0 && c->request_len == 0)) {
+		client_drop(c);
+		return;
+	}
+	c->request_len += (size_t)n;
+	end = memchr(c->request, '\n', c->request_len);
+	if (end)
+		client_answer(c, (size_t)(end - c->request));
+	else if (n == 0)
+		client_answer(c, c->request_len);
+	else if (c->request_len == REQUEST_MAX)
+		client_drop(c);
+}
+
+static void on_client(void *arg, uint32_t events)
+{
+	struct client *c = arg;
+
+	if (c->answer)
+		client_write(c);
+	else if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+		client_read(c);
+}
+
+static struct client *free_slot(struct control *k)
+{
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		if (!k->clients[i].control)
+			return &k->clients[i];
+	return NULL;
+}
+
+static void on_connection(void *arg, uint32_t events)
+{
+	struct control *k = arg;
+	int fd = accept4(k->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct client *c;
+
+	(void)events;
+	if (fd < 0)
+		return;
+	c = free_slot(k);
+	if (!c) {
+		k->dropped++;
+		close(fd);
+		return;
+	}
+	c->control = k;
+	c->fd = fd;
+	if (loop_add_fd(k->loop, &c->io, fd, EPOLLIN, on_client, c, NULL) < 0 ||
+	    loop_add_timer(k->loop, &c->timer, REQUEST_TIMEOUT_NS, 0, on_timeout, c, NULL) < 0)
+		client_drop(c);
+}
+
+/* A socket that nobody listens on was left by a daemon that was killed. */
+static bool is_stale(const struct sockaddr_un *sun)
+{
+	struct stat st;
+	int fd, r;
+
+	if (lstat(sun->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
+		return false;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return false;
+	r = connect(fd, (const struct sockaddr *)sun, sizeof *sun) < 0 ? -errno : 0;
+	close(fd);
+	return r == -ECONNREFUSED;
+}
+
+static void make_directory(const char *path)
+{
+	char dir[sizeof ((struct sockaddr_un *)NULL)->sun_path];
+	char *slash;
+
+	strcpy(dir, path); /* the length was checked */
+	slash = strrchr(dir, '/');
+	if (slash && slash != dir) {
+		*slash = '\0';
+		mkdir(dir, 0755); /* bind() tells what is wrong */
+	}
+}
+
+static int bind_path(int fd, const char *path, struct err *e)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+
+	strcpy(sun.sun_path, path);
+	make_directory(path);
+	if (bind(fd, (struct sockaddr *)&sun, sizeof sun) == 0)
+		return 0;
+	if (errno == EADDRINUSE && is_stale(&sun) && unlink(path) == 0 && bind(fd, (struct sockaddr *)&sun, sizeof sun) == 0)
+		return 0;
+	if (errno == EADDRINUSE)
+		return err_set(e, -EADDRINUSE, "control socket %s: another nettally answers there; stop it, or set another path "
+			       "with control { path = ... }", path);
+	return err_errno(e, -errno, "control socket %s", path);
+}
+
+/* Before listen(): until then nobody can connect, whatever the mode. */
+static int set_owner(const char *path, const char *group, struct err *e)
+{
+	struct group *g = *group ? getgrnam(group) : NULL;
+
+	if (*group && !g)
+		return err_set(e, -EINVAL, "control socket %s: no group '%s': make it with 'groupadd --system %s'", path, group,
+			       group);
+	if (g && chown(path, (uid_t)-1, g->gr_gid) < 0)
+		return err_errno(e, -errno, "control socket %s: give it to group %s", path, group);
+	if (chmod(path, 0660) < 0)
+		return err_errno(e, -errno, "control socket %s: mode 0660", path);
+	return 0;
+}
+
+static int control_listen(struct control *k, const char *path, const char *group, struct err *e)
+{
+	int r;
+
+	k->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (k->fd < 0)
+		return err_errno(e, -errno, "control socket");
+	r = bind_path(k->fd, path, e);
+	if (r < 0)
+		return r;
+	strcpy(k->path, path);
+	r = set_owner(path, group, e);
+	if (r < 0)
+		return r;
+	if (listen(k->fd, CLIENTS_MAX) < 0)
+		return err_errno(e, -errno, "control socket %s: listen", path);
+	return loop_add_fd(k->loop, &k->io, k->fd, EPOLLIN, on_connection, k, e);
+}
+
+int control_open(struct control **ret, struct loop *loop, struct snapshot_box *box, const char *path, const char *group,
+		 struct err *e)
+{
+	struct control *k;
+	int r;
+
+	if (strlen(path) >= sizeof k->path)
+		return err_set(e, -ENAMETOOLONG, "control socket %s: a path of a socket has at most %zu bytes", path,
+			       sizeof k->path - 1);
+	k = calloc(1, sizeof *k);
+	if (!k)
+		return err_set(e, -ENOMEM, "no memory for the control socket");
+	k->loop = loop;
+	k->box = box;
+	k->fd = -1;
+	r = control_listen(k, path, group, e);
+	if (r < 0) {
+		control_close(&k);
+		return r;
+	}
+	*ret = k;
+	return 0;
+}
+
+uint64_t control_dropped(const struct control *k)
+{
+	return k->dropped;
+}
+
+void control_close(struct control **pk)
+{
+	struct control *k = *pk;
+
+	*pk = NULL;
+	if (!k)
+		return;
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		if (k->clients[i].control)
+			client_close(&k->clients[i]);
+	loop_remove_fd(k->loop, &k->io);
+	if (k->fd >= 0)
+		close(k->fd);
+	if (k->path[0])
+		unlink(k->path);
+	free(k);
+}

@@ -138,9 +138,10 @@ static void put_interfaces(struct buffer *b, const struct snapshot *s)
 /* An account may be called as one of our own families is; then it is nettally_account_NAME_... */
 static void account_family(const struct account *a, const char *unit, char *buf, size_t size)
 {
-	static const char *const taken[] = { "capture", "interface", "interface_kernel", "interface_lost", "interface_filtered",
-					     "interface_malformed", "unaccounted", "capture_lost", "capture_filtered",
-					     "capture_malformed" };
+	static const char *const taken[] = {
+		"capture",          "capture_lost",   "capture_filtered",   "capture_malformed",   "interface",
+		"interface_kernel", "interface_lost", "interface_filtered", "interface_malformed", "unaccounted",
+	};
 	bool clash = strncmp(a->name, "account_", 8) == 0;
 
 	for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)

@@ -169,6 +169,15 @@ int output_row(struct output *o, const struct cell *cells)
 	return o->buffer.failed;
 }
 
+void output_abort(struct output **out)
+{
+	if (*out) {
+		table_free(*out);
+		free(*out);
+	}
+	*out = NULL;
+}
+
 int output_close(struct output **out, struct err *e)
 {
 	struct output *o = *out;
