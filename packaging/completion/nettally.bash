@@ -43,7 +43,7 @@ _nettally()
 		return
 		;;
 	-i) mapfile -t COMPREPLY < <(compgen -W "$(_nettally_interfaces)" -- "$cur"); return ;;
-	-c | --ledger)
+	-c | --ledger | --control)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		compopt -o filenames
 		return
@@ -55,8 +55,8 @@ _nettally()
 	case $command in
 	run) options="-c -i --ledger --listen --help" ;;
 	read) options="--by --of --local --filter --service --every --bytes --sort --limit --format --help" ;;
-	query) options="--ledger --from --to --every --where --by --bytes --sort --limit --format --help" ;;
-	status | audit) options="--json --help" ;;
+	query) options="--ledger -c --from --to --every --where --by --bytes --sort --limit --format --help" ;;
+	status | audit) options="--json --control --ledger -c --help" ;;
 	check) options="-c --help" ;;
 	interfaces) options="--format --help" ;;
 	esac

@@ -18,9 +18,9 @@ complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a audit -d 
 complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a check -d 'errors of a config file'
 complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a interfaces -d 'what there is to count on'
 
-complete -c nettally -n '__fish_seen_subcommand_from run check' -s c -r -F -d 'config file'
+complete -c nettally -n '__fish_seen_subcommand_from run check query status audit' -s c -r -F -d 'config file'
 complete -c nettally -n '__fish_seen_subcommand_from run' -s i -x -a '(__nettally_first_column interfaces)' -d interface
-complete -c nettally -n '__fish_seen_subcommand_from run query' -l ledger -r -F -d 'the ledger'
+complete -c nettally -n '__fish_seen_subcommand_from run query status audit' -l ledger -r -F -d 'the ledger'
 complete -c nettally -n '__fish_seen_subcommand_from run' -l listen -x -d 'ADDRESS:PORT of the web server'
 
 complete -c nettally -n '__fish_seen_subcommand_from read' -F
@@ -40,5 +40,6 @@ complete -c nettally -n '__fish_seen_subcommand_from read query' -l bytes -x -a 
 complete -c nettally -n '__fish_seen_subcommand_from read query' -l sort -x -d '[-]COLUMN'
 complete -c nettally -n '__fish_seen_subcommand_from read query' -l limit -x -d 'rows at most'
 complete -c nettally -n '__fish_seen_subcommand_from read query interfaces' -l format -x -a 'table tsv csv json ndjson' -d format
+complete -c nettally -n '__fish_seen_subcommand_from status audit' -l control -r -F -d 'socket of the daemon'
 complete -c nettally -n '__fish_seen_subcommand_from status audit' -l json -d 'as JSON'
 complete -c nettally -l help -d usage
