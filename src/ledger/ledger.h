@@ -9,6 +9,7 @@
 #define NETTALLY_LEDGER_LEDGER_H
 
 #include "base/err.h"
+#include "base/prefix.h"
 #include "base/strings.h"
 #include "model/booking.h"
 
@@ -18,8 +19,8 @@ struct ledger;
 
 struct ledger_options {
 	uint64_t max_size_bytes;        /* 0 = no limit; at the limit the oldest raw windows go first, counted */
-	const struct strings *strings;  /* for ids in keys */
-	const struct prefix_set *local; /* addresses that a device may be known by; empty = any */
+	struct strings *strings;        /* for ids in keys; only ledger_series() adds to it */
+	const struct prefix_set *local; /* NULL or addresses that a device may be known by; empty = any */
 };
 
 /* Creates the file (mode 0640) and the directory's last part if missing. -EBUSY: another daemon has it (says its pid where known).
@@ -34,7 +35,8 @@ int ledger_define(struct ledger *l, struct account *const *accounts, size_t coun
 int ledger_book(struct ledger *l, const struct booking *b, struct err *e);
 
 /* The cumulative series as last booked, for /metrics to go on from; *ret_series is the caller's to free() (each holds no reference).
- * `total` is the sum over all records ever booked for the account. */
+ * `total` is the sum over all records ever booked for the account. Call it while the caller owns `strings`: before the
+ * ledger goes to its thread. */
 int ledger_series(struct ledger *l, struct account *a, struct series_state **ret_series, size_t *ret_count,
 		  struct party_tally *ret_total, struct err *e);
 

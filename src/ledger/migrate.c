@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The schema, and how an older file becomes one of this version: a table of steps, each one SQL text, all in one
+ * transaction. A file of version 0 is a new one (or one whose making was cut off): it gets the whole schema. */
+#include "ledger/internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const char schema_sql[] =
+#include "schema_sql.inc"
+	;
+
+/* steps[i] brings version i to i + 1. Append here, raise LEDGER_VERSION, and add the old version to migrate_test.c. */
+static const char *const steps[] = {
+	schema_sql,
+};
+_Static_assert(sizeof steps / sizeof *steps == LEDGER_VERSION, "a step for each version");
+
+static int run_steps(sqlite3 *db, int64_t from, struct err *e)
+{
+	int r = 0;
+
+	for (int64_t v = from; v < LEDGER_VERSION && r == 0; v++)
+		if (sqlite3_exec(db, steps[v], NULL, NULL, NULL) != SQLITE_OK)
+			r = sql_fail(db, e);
+	if (r == 0 && from == 0)
+		r = sql_exec(db, e, "INSERT INTO meta VALUES('created', unixepoch()), ('bookings', 0), "
+				    "('last_booked', NULL), ('forgotten_hosts', 0)");
+	if (r == 0)
+		r = sql_exec(db, e, "REPLACE INTO meta VALUES('schema_version', %d), ('written_by', 'nettally %q'); "
+				    "PRAGMA application_id = %d; PRAGMA user_version = %d",
+			     LEDGER_VERSION, NETTALLY_VERSION, LEDGER_APPLICATION_ID, LEDGER_VERSION);
+	return r;
+}
+
+int migrate(sqlite3 *db, struct err *e)
+{
+	int64_t version;
+	int r = sql_number(db, &version, 0, e, "PRAGMA user_version");
+
+	if (r < 0)
+		return r;
+	if (version > LEDGER_VERSION || version < 0)
+		return err_set(e, -EPROTO, "%s: made by a newer nettally (ledger version %lld; this one knows up to %d)",
+			       sqlite3_db_filename(db, "main"), (long long)version, LEDGER_VERSION);
+	if (version == LEDGER_VERSION)
+		return 0;
+	r = sql_exec(db, e, "BEGIN EXCLUSIVE");
+	if (r == 0)
+		r = run_steps(db, version, e);
+	if (r == 0)
+		r = sql_exec(db, e, "COMMIT");
+	if (r < 0)
+		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	return r;
+}
