@@ -41,7 +41,7 @@ def test_install_keeps_a_config_that_is_there(installation):
     config = installation.root / CONFIG
     config.parent.mkdir(parents=True)
     config.write_text("# mine\n")
-    assert "keeping" in installation.install()
+    installation.install()
     assert config.read_text() == "# mine\n"
 
 
