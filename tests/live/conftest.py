@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Two network namespaces and a veth pair between them, made for each test and always removed.
+
+    def test_x(wire):
+        wire.left.run(["ip", "link"])          # runs inside, waits, checks
+        wire.left.start([...])                 # runs inside, in the background; ended with the test
+        wire.send("left", count=1000)          # send_frames inside, its JSON
+        with wire.counting("right") as rings:  # ring_count inside, its JSON after the block
+            ...
+
+Namespaces are entered by `nsenter --net=` (`ip netns exec` would mount another /sys)."""
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+NETNS = pathlib.Path("/run/netns")
+# Not in 192.0.2.0/24 alone: left and right also have addresses of their own there.
+LEFT_END = "02:00:00:00:00:01/192.0.2.1"
+RIGHT_END = "02:00:00:00:00:02/192.0.2.2"
+
+
+def tools():
+    """Where the build has put send_frames and ring_count: beside the binary's own folder."""
+    nettally = os.environ.get("NETTALLY")
+    if not nettally:
+        pytest.skip("NETTALLY does not name the binary")
+    folder = pathlib.Path(nettally).resolve().parents[2] / "tests" / "live"
+    if not (folder / "send_frames").exists():
+        pytest.skip(f"no {folder}/send_frames: build all targets")
+    return folder
+
+
+def ip(*words):
+    subprocess.run(["ip", *words], check=True, capture_output=True, text=True, timeout=10)
+
+
+class Namespace:
+    """One namespace, its end of the wire, and what runs inside."""
+
+    def __init__(self, name, interface):
+        self.name, self.interface = name, interface
+        self.running = []
+
+    def inside(self, command):
+        return ["nsenter", f"--net={NETNS / self.name}", *map(str, command)]
+
+    def run(self, command, timeout=30, check=True, **more):
+        return subprocess.run(self.inside(command), timeout=timeout, check=check, capture_output=True, text=True, **more)
+
+    def start(self, command, **more):
+        more.setdefault("stdout", subprocess.PIPE)
+        more.setdefault("text", True)
+        process = subprocess.Popen(self.inside(command), **more)
+        self.running.append(process)
+        return process
+
+    def stop(self, process, how=signal.SIGTERM, timeout=10):
+        """Sends the signal and waits; returns what it wrote to standard output."""
+        process.send_signal(how)
+        try:
+            return process.communicate(timeout=timeout)[0]
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise
+
+    def counters(self, interface=None):
+        """The kernel's own: {"rx": {"packets": ..}, "tx": {..}}."""
+        out = self.run(["ip", "-j", "-s", "-s", "link", "show", "dev", interface or self.interface]).stdout
+        return json.loads(out)[0]["stats64"]
+
+    def close(self):
+        for process in self.running:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
+        subprocess.run(["ip", "netns", "del", self.name], capture_output=True, timeout=10, check=False)
+
+
+class Wire:
+    """Two namespaces; `left` and `right` are the ends of one veth pair, quiet but for what a test sends."""
+
+    def __init__(self, left, right, folder):
+        self.left, self.right, self.tools = left, right, folder
+
+    def end(self, name):
+        return getattr(self, name)
+
+    def send(self, end, count, size=100, src=(LEFT_END,), dst=(RIGHT_END,), timeout=30, interface=None, **options):
+        """Sends from that end; options as send_frames: rate, spread, gso, vlan ("8100:42", or several), bypass."""
+        where = self.end(end)
+        command = [self.tools / "send_frames", "--interface", interface or where.interface, "--count", count, "--size", size]
+        for name, ends in (("--src", src), ("--dst", dst)):
+            for one in ends:
+                command += [name, one]
+        for name, value in options.items():
+            values = value if isinstance(value, (list, tuple)) else [value]
+            for one in values:
+                command += [f"--{name}"] if one is True else [f"--{name}", one]
+        return json.loads(where.run(command, timeout=timeout).stdout)
+
+    @contextlib.contextmanager
+    def counting(self, end, *options, interface=None):
+        """ring_count at that end; the list that is yielded has one dict per ring when the block is left."""
+        where = self.end(end)
+        process = where.start([self.tools / "ring_count", "-i", interface or where.interface, *options])
+        first = process.stdout.readline()
+        assert first == "ready\n", f"ring_count did not start: {first!r}"
+        rings = []
+        yield rings
+        rings += json.loads(where.stop(process))
+
+
+def make_namespace(name, interface):
+    ip("netns", "add", name)
+    namespace = Namespace(name, interface)
+    # Quiet: no router solicitations, no duplicate address detection, no multicast reports.
+    namespace.run(["sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1"], check=False)
+    namespace.run(["ip", "link", "set", "lo", "up"])
+    return namespace
+
+
+@pytest.fixture
+def wire(request):
+    if os.geteuid() != 0:
+        pytest.skip("needs root: makes network namespaces")
+    if not shutil.which("nsenter") or not shutil.which("ip"):
+        pytest.skip("needs nsenter and ip")
+    folder = tools()
+    tag = f"nt{os.getpid() % 100000}"
+    namespaces = []
+    try:
+        for side in ("l", "r"):
+            namespaces.append(make_namespace(f"{tag}{side}", "wire0"))
+        left, right = namespaces
+        ip("link", "add", "wire0", "netns", left.name, "type", "veth", "peer", "name", "wire0", "netns", right.name)
+        for side, (namespace, address) in enumerate(((left, "192.0.2.101/24"), (right, "192.0.2.102/24"))):
+            namespace.run(["ip", "link", "set", "wire0", "address", f"02:00:00:00:00:{0x11 + side:02x}"])
+            namespace.run(["ip", "address", "add", address, "dev", "wire0"])
+            namespace.run(["ip", "link", "set", "wire0", "up"])
+        yield Wire(left, right, folder)
+    finally:
+        for namespace in namespaces:
+            namespace.close()
