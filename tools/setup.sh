@@ -51,5 +51,5 @@ build()
 	return $status
 }
 
-# The release build is the one that people run and that the integration tests look at.
-build_release() { build build all --buildtype=release -Dtests=disabled; }
+# build_release TARGET: the build that people run, and that the integration tests look at.
+build_release() { build build "$1" --buildtype=release -Dtests=disabled; }
