@@ -56,12 +56,13 @@ _nettally() {
 			'*:capture file:_files'
 		;;
 	query)
-		_arguments $show '--ledger[the ledger]:file:_files' '-c[config file]:file:_files' '--from[start]:time:' '--to[end]:time:' \
+		_arguments $show '--ledger[the ledger]:file:_files' '-c[config file]:file:_files' \
+			'--from[start]:time:' '--to[end]:time:' \
 			'*--where[KEY=VALUE]:condition:' '--help[usage]' '1:account:_nettally_accounts'
 		;;
 	status | audit)
-		_arguments '--json[as JSON]' '--control[socket of the daemon]:file:_files' '--ledger[its ledger]:file:_files' \
-			'-c[its config file]:file:_files' '--help[usage]'
+		_arguments '--json[as JSON]' '--control[socket of the daemon]:file:_files' \
+			'--ledger[its ledger]:file:_files' '-c[its config file]:file:_files' '--help[usage]'
 		;;
 	check) _arguments '-c[config file]:file:_files' '--help[usage]' ;;
 	interfaces) _arguments '--format[how to print]:format:(table tsv csv json ndjson)' '--help[usage]' ;;
