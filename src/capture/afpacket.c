@@ -66,6 +66,16 @@ static int attach_snap_len(const struct afpacket *a, uint32_t snap_len)
 	return setsockopt(a->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0 ? -errno : 0;
 }
 
+int afpacket_usable(void)
+{
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return errno == EACCES ? -EPERM : -errno;
+	close(fd);
+	return 0;
+}
+
 static int open_socket(struct afpacket *a, const struct afpacket_config *cf, struct err *e)
 {
 	/* Protocol 0: nothing comes in before bind(). */

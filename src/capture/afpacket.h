@@ -36,6 +36,10 @@ struct afpacket_stats {
 	uint64_t dropped;  /* of these, dropped because the ring was full */
 };
 
+/* Whether packet sockets can be opened at all, by this process in this network namespace: 0, -EPERM (needs CAP_NET_RAW),
+ * -EAFNOSUPPORT (the kernel has none). */
+int afpacket_usable(void);
+
 /* An interface that is down is no error: the first afpacket_next() says -ENETDOWN. -EPERM: the sentence says what is missing;
  * -ENODEV: no such interface; -ENETDOWN: a fanout group takes no interface that is down (before Linux 6.14); -ENOMEM: no room for the ring. */
 int afpacket_open(struct afpacket **ret, const struct afpacket_config *cf, struct err *e);
