@@ -90,11 +90,17 @@ void rows_bind_key(sqlite3_stmt *s, int first, const struct account *a, const ui
 int rows_add_key(struct book_rows *r, const struct account *a, const uint8_t *key, const struct strings *strings);
 void rows_free(struct book_rows *r);
 
-/* rollup.c and retention.c: at most about MAINTAIN_ROWS rows in one transaction; 1 = did something, 0 = nothing to do */
+/* rollup.c: at most about MAINTAIN_ROWS records in one transaction; 1 = did something, 0 = nothing to do */
 #define MAINTAIN_ROWS 20000
 int rollup_step(struct ledger *l, struct ledger_table *t, int64_t now_utc_s, struct err *e);
-int size_step(struct ledger *l, struct err *e);
-int hosts_step(struct ledger *l, int64_t now_utc_s, struct err *e);
+
+struct oldest {
+	bool is_raw; /* no coarser than the account's windows */
+	uint32_t length_s;
+	int64_t window; /* INT64_MAX = the table is empty */
+};
+int oldest_of(struct ledger *l, const struct ledger_table *t, struct oldest *ret, struct err *e);
+int expire_step(struct ledger *l, const struct ledger_table *t, const struct oldest *o, struct err *e);
 
 /* migrate.c */
 int migrate(sqlite3 *db, struct err *e);
