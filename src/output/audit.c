@@ -99,12 +99,17 @@ void audit_json(FILE *to, const struct snapshot *s)
 	buffer_flush(&b);
 }
 
-/* "kernel counted 1000 = booked 990 + lost 10 + filtered 0; unaccounted 0": on the basis that interface_unaccounted() took. */
+static uint64_t difference(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : b - a;
+}
+
+/* Super-packets are one frame and several packets: the line shows the basis on which the interface itself counts. */
 static void interface_line(FILE *to, const struct interface_books *b, bool colour)
 {
 	int64_t unaccounted = interface_unaccounted(b);
-	uint64_t kernel = b->kernel_rx_packets + b->kernel_tx_packets;
-	bool by_frames = (int64_t)(kernel - b->lost_packets - b->filtered_packets - b->booked_frames) == unaccounted;
+	uint64_t kernel = b->kernel_rx_packets + b->kernel_tx_packets, rest = kernel - b->lost_packets - b->filtered_packets;
+	bool by_frames = difference(rest, b->booked_frames) <= difference(rest, b->booked_packets);
 
 	page_field(to, b->name, 15);
 	fprintf(to, " kernel counted %" PRIu64 ", booked %" PRIu64 "%s, lost %" PRIu64 ", filtered %" PRIu64
