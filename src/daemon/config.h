@@ -63,6 +63,7 @@ int config_default(struct config **ret, struct err *e);
 /* The sensible accounts: devices (mac), hosts (host), services (service), protocols (ethertype, proto). */
 int config_add_default_accounts(struct config *c, struct err *e);
 int config_add_interface(struct config *c, const char *name, struct err *e);
+void config_clear_interfaces(struct config *c); /* the command line names others */
 /* "127.0.0.1:9390", "[::1]:9390", ":9390" (loopback), "9390", "off". */
 int config_listen_parse(struct config_listen *ret, const char *text, struct err *e);
 void config_free(struct config **c);
