@@ -22,6 +22,8 @@ complete -c nettally -n '__fish_seen_subcommand_from run check query status audi
 complete -c nettally -n '__fish_seen_subcommand_from run' -s i -x -a '(__nettally_first_column interfaces)' -d interface
 complete -c nettally -n '__fish_seen_subcommand_from run query status audit' -l ledger -r -F -d 'the ledger'
 complete -c nettally -n '__fish_seen_subcommand_from run' -l listen -x -d 'ADDRESS:PORT of the web server'
+complete -c nettally -n '__fish_seen_subcommand_from run' -l summary -d 'who moved most, at the end'
+complete -c nettally -n '__fish_seen_subcommand_from run' -s q -l quiet -d 'warnings only'
 
 complete -c nettally -n '__fish_seen_subcommand_from read' -F
 complete -c nettally -n '__fish_seen_subcommand_from read' -l of -x -a 'local remote both' -d parties

@@ -48,7 +48,8 @@ _nettally() {
 	case $command in
 	run)
 		_arguments '-c[config file]:file:_files' '*-i[interface]:interface:_nettally_interfaces' \
-			'--ledger[the ledger]:file:_files' '--listen[web server]:address and port:' '--help[usage]'
+			'--ledger[the ledger]:file:_files' '--listen[web server]:address and port:' \
+			'--summary[who moved most, at the end]' '--quiet[warnings only]' '--help[usage]'
 		;;
 	read)
 		_arguments $show '--of[parties]:parties:(local remote both)' '*--local[a local prefix]:prefix:' \

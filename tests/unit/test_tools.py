@@ -170,10 +170,11 @@ def run(checkout, *arguments):
 
 
 @pytest.mark.parametrize("arguments, called", [
-    ([], "run|"),
-    (["-i", "eth0"], "run|-i|eth0|"),
-    (["-ieth0"], "run|-ieth0|"),
-    (["-c", "a.conf", "--listen", "127.0.0.1:0"], "run|-c|a.conf|--listen|127.0.0.1:0|"),
+    ([], "run|--summary|"),
+    (["-i", "eth0"], "run|--summary|-i|eth0|"),
+    (["-ieth0"], "run|--summary|-ieth0|"),
+    (["-c", "a.conf", "--listen", "127.0.0.1:0"], "run|--summary|-c|a.conf|--listen|127.0.0.1:0|"),
+    (["-q", "-i", "eth0"], "run|--summary|-q|-i|eth0|"),
     (["a.pcap"], "read|--by|host|a.pcap|"),
     (["-"], "read|--by|host|-|"),
     (["--by", "mac", "a.pcap", "b.pcap"], "read|--by|mac|a.pcap|b.pcap|"),
