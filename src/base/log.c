@@ -22,8 +22,8 @@ void log_set_level(enum log_level most)
 	level_most = most;
 }
 
-/* JOURNAL_STREAM names the device and inode of the journal's socket (systemd.exec(5)); standard error may since have been
- * redirected elsewhere. */
+/* JOURNAL_STREAM names the device and inode of the journal's socket (systemd.exec(5)); standard
+ * error may since have been redirected elsewhere. */
 static bool stderr_is_journal(void)
 {
 	const char *text = getenv("JOURNAL_STREAM");

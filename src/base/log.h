@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* log.h -- lines to standard error; with "<N>" priorities where journald reads them (JOURNAL_STREAM).
+/* log.h -- lines to standard error; with "<N>" priorities where journald reads them
+ * (JOURNAL_STREAM).
  *
- * Only daemon/ and cli/ log. log_limited() prints one line per interval for the same place, then how many it left out. Thread: any. */
+ * Only daemon/ and cli/ log. log_limited() prints one line per interval for the same place, then
+ * how many it left out. Thread: any. */
 #ifndef NETTALLY_BASE_LOG_H
 #define NETTALLY_BASE_LOG_H
 

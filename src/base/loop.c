@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* loop.c -- a list of watches over one epoll descriptor.
  *
- * What a handler removes may still have an event in the batch at hand: a removed watch is only marked and moved to
- * the `removed` list, and freed when the batch is through. Each timer has a timerfd of its own. */
+ * What a handler removes may still have an event in the batch at hand: a removed watch is only
+ * marked and moved to the `removed` list, and freed when the batch is through. Each timer has a
+ * timerfd of its own. */
 #include "base/loop.h"
 
 #include "base/clock.h"
@@ -256,7 +257,8 @@ static struct timespec timespec_of(int64_t ns)
 
 int loop_set_timer(struct loop *l, struct loop_timer *t, int64_t first_ns, int64_t interval_ns)
 {
-	/* timerfd_settime(2) takes a first expiration of 0 as "disarm"; here a negative one says that. */
+	/* timerfd_settime(2) takes a first expiration of 0 as "disarm"; here a negative one says
+	 * that. */
 	struct itimerspec spec = {
 		.it_value = timespec_of(first_ns > 0 ? first_ns : first_ns == 0),
 		.it_interval = timespec_of(interval_ns > 0 ? interval_ns : 0),

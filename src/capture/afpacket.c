@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* afpacket.c -- the kernel (net/packet/af_packet.c) fills block after block; we walk each and give it back.
+/* afpacket.c -- the kernel (net/packet/af_packet.c) fills block after block; we walk each and
+ * give it back.
  *
- * Layout of a frame in a block, offsets from its struct tpacket3_hdr: the header, a struct sockaddr_ll, and at tp_mac the
- * bytes; the struct virtio_net_hdr stands directly before tp_mac (tpacket_rcv()). */
+ * Layout of a frame in a block, offsets from its struct tpacket3_hdr: the header, a struct
+ * sockaddr_ll, and at tp_mac the bytes; the struct virtio_net_hdr stands directly before tp_mac
+ * (tpacket_rcv()). */
 #include "capture/afpacket.h"
 
 #include "base/clock.h"
@@ -24,8 +26,9 @@
 
 #define RING_BYTES_DEFAULT (32u << 20)
 #define SNAP_LEN_DEFAULT 1024u
-/* A block that holds anything is handed over after RETIRE_MS, however empty: small blocks mean many of them, so that a
- * reader that stalls at a low rate has blocks * RETIRE_MS before the ring is full of nearly empty ones (2.5 s). */
+/* A block that holds anything is handed over after RETIRE_MS, however empty: small blocks mean
+ * many of them, so that a reader that stalls at a low rate has blocks * RETIRE_MS before the
+ * ring is full of nearly empty ones (2.5 s). */
 #define BLOCK_BYTES (256u << 10)
 #define BLOCKS_MIN 4u
 #define RETIRE_MS 20u
@@ -128,8 +131,9 @@ static int map_ring(struct afpacket *a, const struct afpacket_config *cf, struct
 	return 0;
 }
 
-/* As libpcap's map_arphrd_to_dlt() (pcap-linux.c), as far as a packet socket shows those devices without a made-up header: what has
- * no link header begins with IP. ppp_generic gives no PPP header either. */
+/* As libpcap's map_arphrd_to_dlt() (pcap-linux.c), as far as a packet socket shows those devices
+ * without a made-up header: what has no link header begins with IP. ppp_generic gives no PPP
+ * header either. */
 static uint16_t linktype_of(uint16_t arphrd)
 {
 	switch (arphrd) {
@@ -210,7 +214,8 @@ int afpacket_open(struct afpacket **ret, const struct afpacket_config *cf, struc
 	if (code == 0)
 		code = join_fanout(a, cf, e);
 	if (code == 0) {
-		/* From here on frames come: not before the fanout, where each ring would get all of them. */
+		/* From here on frames come: not before the fanout, where each ring would get all
+		 * of them. */
 		code = attach_snap_len(a, snap_len < SNAP_LEN_MAX ? snap_len : SNAP_LEN_MAX);
 		if (code < 0)
 			err_errno(e, code, "%s: cannot start to capture", cf->interface);
@@ -288,8 +293,9 @@ static int read_ring(struct afpacket *a, struct frame *frames)
 	return n;
 }
 
-/* When its interface is unregistered the kernel unbinds the socket: index -1 from then on (packet_notifier()). That comes a moment
- * after the ENETDOWN of its going down, and without an error of its own. */
+/* When its interface is unregistered the kernel unbinds the socket: index -1 from then on
+ * (packet_notifier()). That comes a moment after the ENETDOWN of its going down, and without an
+ * error of its own. */
 static bool is_removed(const struct afpacket *a)
 {
 	struct sockaddr_ll address = { 0 };
@@ -298,8 +304,8 @@ static bool is_removed(const struct afpacket *a)
 	return getsockname(a->fd, (struct sockaddr *)&address, &len) == 0 && address.sll_ifindex == -1;
 }
 
-/* Nothing came: is there a reason? One getsockname() each time is cheap, and needs no state: frames may still come out of the
- * last block after the error was read. */
+/* Nothing came: is there a reason? One getsockname() each time is cheap, and needs no state:
+ * frames may still come out of the last block after the error was read. */
 static int why_nothing(struct afpacket *a, bool error_waits, struct err *e)
 {
 	socklen_t len = sizeof(int);

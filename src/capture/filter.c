@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* filter.c -- libpcap compiles and runs; here frames are brought into the form that its programs expect. */
+/* filter.c -- libpcap compiles and runs; here frames are brought into the form that its programs
+ * expect. */
 #include "capture/filter.h"
 
 #include "base/slice.h"
@@ -20,7 +21,8 @@ struct filter {
 	bool rejects_all;
 };
 
-/* LINKTYPE_ is what files say, DLT_ what libpcap's functions take: the same number but for these two. */
+/* LINKTYPE_ is what files say, DLT_ what libpcap's functions take: the same number but for these
+ * two. */
 static int dlt_of(uint16_t linktype)
 {
 	switch (linktype) {
@@ -82,8 +84,8 @@ static void put_tag_back(const struct frame *frame, uint8_t *buffer, struct pcap
 	h->len += TAG;
 }
 
-/* NULL and LOOP frames begin with the address family of the system that captured: in its byte order (NULL), and for IPv6 by its
- * number. The program was compiled for this system. */
+/* NULL and LOOP frames begin with the address family of the system that captured: in its byte
+ * order (NULL), and for IPv6 by its number. The program was compiled for this system. */
 static void use_own_family(const struct frame *frame, uint8_t *buffer, struct pcap_pkthdr *h)
 {
 	uint32_t family = be32(frame->bytes), own;

@@ -16,7 +16,8 @@
 
 #define ETHER "\2\0\0\0\0\2\2\0\0\0\0\1"
 #define UDP4 "\x45\0\0\x1c\0\0\0\0\x40\x11\0\0\xc0\0\2\1\xc0\0\2\2\4\0\0\x35\0\x08\0\0"
-#define UDP6 "\x60\0\0\0\0\x08\x11\x40\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\2\4\0\0\x35\0\x08\0\0"
+#define UDP6 "\x60\0\0\0\0\x08\x11\x40" \
+	"\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\2\4\0\0\x35\0\x08\0\0"
 #define BYTES(text) (const uint8_t *)(text), sizeof(text) - 1
 
 static void expressions(void **state)
@@ -69,7 +70,8 @@ static void expressions(void **state)
 		if (filter_open(&f, cases[i].expression, cases[i].linktype, &e) < 0)
 			fail_msg("%s: %s", cases[i].why, e.msg);
 		if (filter_match(f, &frame) != cases[i].want)
-			fail_msg("%s: \"%s\" should %s", cases[i].why, cases[i].expression, cases[i].want ? "match" : "not match");
+			fail_msg("%s: \"%s\" should %s", cases[i].why, cases[i].expression,
+				 cases[i].want ? "match" : "not match");
 		filter_close(&f);
 		assert_null(f);
 	}
@@ -93,7 +95,8 @@ static void bad_expressions(void **state)
 	}
 }
 
-/* A frame with its tag in metadata must match as libpcap matches the same frame with the tag in its bytes. */
+/* A frame with its tag in metadata must match as libpcap matches the same frame with the tag in
+ * its bytes. */
 static void tagged_as_in_a_file(void **state)
 {
 	static const char *const expressions_all[] = {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* netlink.c -- asks rtnetlink, with a timeout on every wait; netlink_message.c reads the answers. */
+/* netlink.c -- asks rtnetlink, with a timeout on every wait; netlink_message.c reads the
+ * answers. */
 #include "capture/netlink.h"
 
 #include "base/clock.h"
@@ -174,8 +175,9 @@ static int read_answer(struct netlink *n, const struct answer *a, bool is_dump)
 	}
 }
 
-/* A dump that the kernel says was interrupted by a change is asked for again; on a machine that never rests (a router
- * with a full table) the last one is taken as it is: the change sends an event of its own. */
+/* A dump that the kernel says was interrupted by a change is asked for again; on a machine that
+ * never rests (a router with a full table) the last one is taken as it is: the change sends an
+ * event of its own. */
 static int ask(struct netlink *n, struct request *r, const struct answer *a)
 {
 	bool is_dump = (r->head.nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
@@ -307,7 +309,8 @@ static int take_route(void *arg, struct slice payload)
 	return 0;
 }
 
-/* IPv4 and IPv6 one after the other: a dump of all families would ask for MPLS and multicast too. */
+/* IPv4 and IPv6 one after the other: a dump of all families would ask for MPLS and multicast
+ * too. */
 static int ask_default_route(struct netlink *n, struct best_route *best)
 {
 	static const uint8_t families[] = { AF_INET, AF_INET6 };
@@ -482,7 +485,8 @@ void netlink_events_drain(int fd)
 {
 	char ignored[256]; /* the rest of a longer message is cut off, as we want it */
 
-	/* ENOBUFS says that events were lost: also only a change, and the queue goes on behind it. */
+	/* ENOBUFS says that events were lost: also only a change, and the queue goes on behind
+	 * it. */
 	for (int i = 0; i < 10000; i++)
 		if (recv(fd, ignored, sizeof ignored, MSG_DONTWAIT) < 0 && errno != ENOBUFS && errno != EINTR)
 			return;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* netlink.h -- what interfaces there are, their facts and their counters, from rtnetlink(7).
  *
- * Never from /sys/class/net: that mount may belong to another network namespace. No question waits longer than 5 s
- * (-ETIMEDOUT). At most 65536 interfaces. Needs no privilege. Thread: a handle belongs to one thread. */
+ * Never from /sys/class/net: that mount may belong to another network namespace. No question
+ * waits longer than 5 s (-ETIMEDOUT). At most 65536 interfaces. Needs no privilege. Thread: a
+ * handle belongs to one thread. */
 #ifndef NETTALLY_CAPTURE_NETLINK_H
 #define NETTALLY_CAPTURE_NETLINK_H
 
@@ -25,7 +26,9 @@ struct interface_info {
 	uint32_t ifindex;
 	uint32_t mtu;
 	uint16_t arphrd;        /* ARPHRD_ETHER ... */
-	bool up, running, loopback;
+	bool up;                /* set up by the administrator */
+	bool running;           /* has a carrier */
+	bool loopback;
 	bool default_route;     /* the default route leaves through it; only netlink_interfaces() looks */
 	bool has_mac;
 	uint8_t mac[6];
@@ -54,8 +57,9 @@ int netlink_stats(struct netlink *n, uint32_t ifindex, struct interface_stats *r
 /* The interface of the default route (IPv4 first, then IPv6; lowest metric). -ENODEV: none. */
 int netlink_default_interface(struct netlink *n, char ret[static INTERFACE_NAME_MAX], struct err *e);
 
-/* A descriptor that becomes readable when a link or an address changes (RTNLGRP_LINK, _IPV4_IFADDR, _IPV6_IFADDR); after
- * that call netlink_events_drain() and look at the interfaces again. Lost events (ENOBUFS) count as a change. */
+/* A descriptor that becomes readable when a link or an address changes (RTNLGRP_LINK,
+ * _IPV4_IFADDR, _IPV6_IFADDR); after that call netlink_events_drain() and look at the interfaces
+ * again. Lost events (ENOBUFS) count as a change. */
 int netlink_events_open(int *ret_fd, struct err *e);
 void netlink_events_drain(int fd);
 

@@ -165,7 +165,8 @@ int netlink_parse_link(struct slice payload, struct interface_info *ret)
 	info.ifindex = (uint32_t)head.ifi_index;
 	info.arphrd = head.ifi_type;
 	info.up = head.ifi_flags & IFF_UP;
-	info.running = head.ifi_flags & IFF_RUNNING;
+	/* The carrier itself: IFF_RUNNING follows up to a second later (net/core/link_watch.c). */
+	info.running = head.ifi_flags & IFF_LOWER_UP;
 	info.loopback = head.ifi_flags & IFF_LOOPBACK;
 	while (next_attr(&c, &a))
 		if (parse_link_attr(&a, &info) < 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* netlink_message.h -- rtnetlink messages, from bytes to facts (netlink(7), rtnetlink(7)).
  *
- * Pure functions over slices; host byte order, as netlink is. 0 or -EBADMSG where a length contradicts itself. What is missing
- * stays zero. Thread: any. */
+ * Pure functions over slices; host byte order, as netlink is. 0 or -EBADMSG where a length
+ * contradicts itself. What is missing stays zero. Thread: any. */
 #ifndef NETTALLY_CAPTURE_NETLINK_MESSAGE_H
 #define NETTALLY_CAPTURE_NETLINK_MESSAGE_H
 
@@ -18,7 +18,8 @@ struct netlink_message {
 /* The next message of a datagram: 1, 0 at its end, -EBADMSG. */
 int netlink_message_next(struct cursor *c, struct netlink_message *ret);
 
-/* NLMSG_ERROR (0 = acknowledged) and NLMSG_DONE: the negative errno inside; a missing one is -EBADMSG. */
+/* NLMSG_ERROR (0 = acknowledged) and NLMSG_DONE: the negative errno inside; a missing one is
+ * -EBADMSG. */
 int netlink_parse_error(struct slice payload);
 
 /* RTM_NEWLINK: everything but driver, default_route and addrs. */

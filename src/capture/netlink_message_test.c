@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* netlink_message_test.c -- messages made here, whole, cut at every byte and at odds with themselves. */
+/* netlink_message_test.c -- messages made here, whole, cut at every byte and at odds with
+ * themselves. */
 #include "capture/netlink_message.h"
 
 #include <arpa/inet.h>
@@ -50,7 +51,7 @@ static struct slice slice_of(const struct message *m)
 
 static struct message veth_link(void)
 {
-	struct ifinfomsg head = { .ifi_index = 7, .ifi_type = ARPHRD_ETHER, .ifi_flags = IFF_UP | IFF_RUNNING };
+	struct ifinfomsg head = { .ifi_index = 7, .ifi_type = ARPHRD_ETHER, .ifi_flags = IFF_UP | IFF_LOWER_UP };
 	struct rtnl_link_stats64 stats = { .rx_packets = 1ULL << 40, .rx_bytes = 2, .tx_packets = 3, .tx_bytes = 4,
 					   .rx_errors = 5, .tx_errors = 6, .rx_dropped = 7, .tx_dropped = 8 };
 	struct message m = { 0 }, info = { 0 };
@@ -92,7 +93,8 @@ static void link_cut_at_every_byte(void **state)
 	(void)state;
 	for (size_t len = 0; len < m.len; len++)
 		whole += netlink_parse_link((struct slice){ m.at, len }, &i) == 0;
-	/* Behind IFNAME (with or without its two bytes of padding: 3 lengths), MTU, ADDRESS (3), STATS64. */
+	/* Behind IFNAME (with or without its two bytes of padding: 3 lengths), MTU, ADDRESS (3),
+	 * STATS64. */
 	assert_int_equal(whole, 8);
 }
 

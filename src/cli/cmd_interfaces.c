@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* cmd_interfaces.c -- `nettally interfaces`: what there is to count on, in this network namespace. */
+/* cmd_interfaces.c -- `nettally interfaces`: what there is to count on, in this network
+ * namespace. */
 #include "cli/commands.h"
 
 #include "capture/afpacket.h"

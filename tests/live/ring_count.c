@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ring_count.c -- counts what capture/afpacket gives on an interface, until SIGTERM or a number of seconds; JSON at the end.
- * Prints "ready" when every ring is open. */
+/* ring_count.c -- counts what capture/afpacket gives on an interface, until SIGTERM or a number
+ * of seconds; JSON at the end. Prints "ready" when every ring is open. */
 #include "base/clock.h"
 #include "capture/afpacket.h"
 #include "capture/filter.h"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* send_frames.c -- sends frames of known number and size, and says as JSON exactly what the kernel took, per pair of ends.
+/* send_frames.c -- sends frames of known number and size, and says as JSON exactly what the
+ * kernel took, per pair of ends.
  *
- * Frame k goes from source k mod S to destination (k / S) mod D. A frame that the kernel refuses (ENOBUFS) is sent again,
- * so that the counts are of frames that went through the device once. */
+ * Frame k goes from source k mod S to destination (k / S) mod D. A frame that the kernel refuses
+ * (ENOBUFS) is sent again, so that the counts are of frames that went through the device once. */
 #include "base/addr.h"
 #include "base/clock.h"
 

@@ -179,7 +179,7 @@ def test_interface_that_is_not_there(wire):
 
 
 def test_without_the_capability(wire):
-    done = wire.right.run(["setpriv", "--bounding-set", "-net_raw", "--inh-caps", "-net_raw", wire.tools / "ring_count", "-i", "wire0"],
-                          check=False)
+    done = wire.right.run(["setpriv", "--bounding-set", "-net_raw", "--inh-caps", "-net_raw",
+                           wire.tools / "ring_count", "-i", "wire0"], check=False)
     assert done.returncode == 1
     assert "wire0: needs CAP_NET_RAW" in done.stderr
