@@ -197,6 +197,14 @@ static int book_sightings(struct ledger *l, const struct booking *b, struct err 
 	return r;
 }
 
+/* A series that was given up has gone into `other`, and comes with nothing. */
+static bool is_given_up(const struct party_tally *t)
+{
+	static const struct party_tally nothing;
+
+	return memcmp(t, &nothing, sizeof nothing) == 0;
+}
+
 static int book_one_series(struct ledger *l, const struct series_state *s, struct err *e)
 {
 	struct book_rows key = { 0 };
@@ -211,10 +219,12 @@ static int book_one_series(struct ledger *l, const struct series_state *s, struc
 		rows_free(&key);
 		return err_set(e, -ENOMEM, "the ledger: out of memory");
 	}
-	rows_bind_key(t->put_series, 1, t->account, key.keys);
-	bind_party_tally(t->put_series, 1 + (int)t->account->by_count, t->account, &s->total);
-	r = sql_run(t->put_series, e);
-	sqlite3_clear_bindings(t->put_series);
+	sqlite3_stmt *st = is_given_up(&s->total) ? t->drop_series : t->put_series;
+	rows_bind_key(st, 1, t->account, key.keys);
+	if (st == t->put_series)
+		bind_party_tally(st, 1 + (int)t->account->by_count, t->account, &s->total);
+	r = sql_run(st, e);
+	sqlite3_clear_bindings(st);
 	rows_free(&key);
 	return r;
 }

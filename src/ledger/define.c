@@ -202,7 +202,8 @@ void ledger_tables_close(struct ledger *l)
 	for (size_t i = 0; i < l->table_count; i++) {
 		sqlite3_finalize(l->tables[i].add);
 		sqlite3_finalize(l->tables[i].put_series);
-		l->tables[i].add = l->tables[i].put_series = NULL;
+		sqlite3_finalize(l->tables[i].drop_series);
+		l->tables[i].add = l->tables[i].put_series = l->tables[i].drop_series = NULL;
 	}
 }
 

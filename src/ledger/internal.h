@@ -16,7 +16,7 @@ struct ledger_table {
 	int64_t id;              /* in table account */
 	char records[TABLE_NAME_MAX], series[TABLE_NAME_MAX];
 	bool is_configured;
-	sqlite3_stmt *add, *put_series;
+	sqlite3_stmt *add, *put_series, *drop_series;
 };
 
 struct ledger {

@@ -78,13 +78,11 @@ static void append_columns(sqlite3_str *s, const struct account *a)
 	append_counters(s, a, "\"%w\"");
 }
 
-int table_prepare(struct ledger *l, struct ledger_table *t, struct err *e)
+static int prepare_series(struct ledger *l, struct ledger_table *t, struct err *e)
 {
 	const struct account *a = t->account;
-
-	if (t->add)
-		return 0;
 	sqlite3_str *s = sqlite3_str_new(l->db);
+
 	sqlite3_str_appendf(s, "REPLACE INTO \"%w\"(", t->series);
 	append_columns(s, a);
 	sqlite3_str_appendall(s, ") VALUES(");
@@ -94,6 +92,29 @@ int table_prepare(struct ledger *l, struct ledger_table *t, struct err *e)
 	if (r < 0)
 		return r;
 	s = sqlite3_str_new(l->db);
+	sqlite3_str_appendf(s, "DELETE FROM \"%w\" WHERE (", t->series);
+	append_keys(s, a, "\"%w\"");
+	sqlite3_str_appendall(s, ") IS (");
+	append_marks(s, a->by_count);
+	sqlite3_str_appendall(s, ")");
+	return sql_prepare_str(l->db, &t->drop_series, s, e);
+}
+
+int table_prepare(struct ledger *l, struct ledger_table *t, struct err *e)
+{
+	const struct account *a = t->account;
+
+	if (t->add)
+		return 0;
+	if (!t->put_series || !t->drop_series) {
+		sqlite3_finalize(t->put_series);
+		sqlite3_finalize(t->drop_series);
+		t->put_series = t->drop_series = NULL;
+		int r = prepare_series(l, t, e);
+		if (r < 0)
+			return r;
+	}
+	sqlite3_str *s = sqlite3_str_new(l->db);
 	sqlite3_str_appendf(s, "INSERT INTO \"%w\"(length, window, ", t->records);
 	append_columns(s, a);
 	sqlite3_str_appendall(s, ") VALUES(");
