@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* json.c -- see json.h. The two outer levels stand on lines of their own, what is deeper on one line. */
+/* json.c -- see json.h. Of an object the two outer levels stand on lines of their own; an array has an element a line. */
 #include "output/json.h"
 
 #include "base/text.h"
-
-#define DEPTH_OF_LINES 2
 
 static void json_name(struct json *j, const char *name)
 {
 	if (j->comma)
 		buffer_char(j->to, ',');
-	if (j->depth && j->depth <= DEPTH_OF_LINES) {
+	if (j->depth && j->depth <= j->lines) {
 		buffer_char(j->to, '\n');
 		buffer_spaces(j->to, 2 * j->depth);
 	}
@@ -23,6 +21,8 @@ static void json_name(struct json *j, const char *name)
 
 void json_begin(struct json *j, const char *name, char bracket)
 {
+	if (j->depth == 0)
+		j->lines = bracket == '[' ? 1 : 2;
 	json_name(j, name);
 	buffer_char(j->to, bracket);
 	j->depth++;
@@ -32,7 +32,7 @@ void json_begin(struct json *j, const char *name, char bracket)
 void json_end(struct json *j, char bracket)
 {
 	j->depth--;
-	if (j->comma && j->depth < DEPTH_OF_LINES) {
+	if (j->comma && j->depth < j->lines) {
 		buffer_char(j->to, '\n');
 		buffer_spaces(j->to, 2 * j->depth);
 	}

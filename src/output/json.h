@@ -12,6 +12,7 @@
 struct json {
 	struct buffer *to;
 	unsigned depth;
+	unsigned lines; /* so many outer levels stand on lines of their own; set by the first bracket */
 	bool comma; /* something stands before, in the same object or array */
 };
 

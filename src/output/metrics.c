@@ -40,9 +40,12 @@ static void put_single(struct buffer *b, const char *name, const char *type, con
 static void put_counter(struct buffer *b, const char *metric, const char *help, const char **last, uint64_t value)
 {
 	size_t base_len = strcspn(metric, "{");
-	char family[128];
+	char family[128] = "";
 
-	snprintf(family, sizeof family, "%.*s_total", (int)base_len, metric);
+	if (base_len > sizeof family - sizeof "_total")
+		return; /* our own table: cannot be */
+	memcpy(family, metric, base_len);
+	strcpy(family + base_len, "_total");
 	if (!*last || strncmp(*last, metric, base_len) != 0 || strcspn(*last, "{") != base_len)
 		put_family(b, family, "counter", help);
 	*last = metric;

@@ -24,9 +24,9 @@ static void find_ledger(struct problems *p, const struct snapshot_ledger *l)
 	char since[TIME_TEXT_MAX];
 
 	if (l->state == LEDGER_FAILING)
-		add(p, "the ledger cannot be written since %s: %s; counting goes on, %" PRIu64
+		add(p, "the ledger cannot be written: %s (since %s); counting goes on, %" PRIu64
 		       " records wait and are booked once it works again",
-		    time_format(l->failing_since_utc_s, since, sizeof since), l->problem, l->pending_records);
+		    l->problem, time_format(l->failing_since_utc_s, since, sizeof since), l->pending_records);
 	if (l->state == LEDGER_BEHIND)
 		add(p, "the ledger is behind: %" PRIu64 " records wait%s%s", l->pending_records, l->problem[0] ? ": " : "",
 		    l->problem);

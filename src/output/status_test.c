@@ -118,7 +118,7 @@ static void test_status_json(void **state)
 	assert_has(text, "\"version\":\"0.1\"");
 	assert_has(text, "\"started\":\"2023-11-14T22:13:20Z\"");
 	assert_has(text, "\"uptime_seconds\":100");
-	assert_has(text, "the ledger cannot be written since");
+	assert_has(text, "the ledger cannot be written: disk full");
 	assert_has(text, "\"lost_ring\":3");
 	assert_has(text, "\"name\":\"hosts\",\"from\":\"packets\",\"by\":[\"host\",\"direction\"],\"of\":\"both\",\"every\":60");
 	assert_has(text, "\"state\":\"failing\",\n    \"path\":\"/tmp/\\\"\\u003cb\\u003e\\u001b[31m\\u000a\\\\\\u00ff{}");
