@@ -12,8 +12,9 @@
 enum addr_family { ADDR_NONE = 0, ADDR_IP4 = 4, ADDR_IP6 = 6 };
 
 struct addr {
-	uint8_t bytes[16];
+	_Alignas(8) uint8_t bytes[16]; /* read as words on the way of a packet */
 	uint8_t family; /* enum addr_family */
+	uint8_t zero[7];
 };
 
 #define ADDR_TEXT_MAX 46 /* INET6_ADDRSTRLEN */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* main.c -- the table of subcommands. */
 #include "cli/commands.h"
 
 #include <stdarg.h>
@@ -6,6 +7,7 @@
 #include <string.h>
 
 static const struct command commands[] = {
+	{ "run", "counts live traffic: the daemon", cmd_run },
 	{ "read", "accounts capture files, prints, exits", cmd_read },
 	{ "query", "sums of an account from the ledger", cmd_query },
 	{ "status", "the daemon's health in one page", cmd_status },
@@ -28,14 +30,37 @@ int usage_error(const char *command, const char *fmt, ...)
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
-	fprintf(stderr, "\nTry: nettally %s --help\n", command);
+	fprintf(stderr, " (nettally %s --help)\n", command);
 	return EXIT_USAGE;
+}
+
+static void print_help(FILE *to)
+{
+	fputs("Usage: nettally COMMAND [OPTIONS]\n"
+	      "Network traffic accounting: who moved how many packets and bytes, to and from where.\n\n", to);
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		fprintf(to, "  %-12s%s\n", commands[i].name, commands[i].summary);
+	fputs("\nnettally COMMAND --help shows its options and examples; nettally --version the version.\n"
+	      "Manual pages: nettally(1), nettally.conf(5), nettally-ledger(5).\n", to);
 }
 
 int main(int argc, char **argv)
 {
-	for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++)
-		if (strcmp(argv[1], commands[i].name) == 0)
+	const char *word = argc > 1 ? argv[1] : "";
+
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		if (strcmp(word, commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);
+	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
+		print_help(stdout);
+		return EXIT_OK;
+	}
+	if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
+		puts("nettally " NETTALLY_VERSION);
+		return EXIT_OK;
+	}
+	if (*word)
+		fprintf(stderr, "nettally: %s: there is no such command\n", word);
+	print_help(stderr);
 	return EXIT_USAGE;
 }

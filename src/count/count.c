@@ -144,9 +144,7 @@ static void pend_batch_host(struct count *c, struct pending *q, const struct pac
 	for (unsigned i = 0; i < 2 * n; i++, key += 3) {
 		const struct addr *a = i & 1 ? &p[i >> 1].src : &p[i >> 1].dst;
 
-		memcpy(key, a->bytes, 16);
-		key[2] = 0;
-		((uint8_t *)key)[16] = a->family;
+		memcpy(key, a, 3 * sizeof *key); /* address and family, padding zero: decode cleared it */
 		q->hash[i] = table_hash_words(c->table.seed, key, 3);
 		table_prefetch(&c->table, q->hash[i]);
 		q->packet[i] = &p[i >> 1];
@@ -166,9 +164,10 @@ static uint64_t *other_slot(struct count *c, const uint64_t *key)
 	return table_find_or_add(&c->others, other, table_hash_words(c->others.seed, other, c->others.key_words));
 }
 
-static inline void add_packet(const struct grain *g, uint64_t *counters, const struct packet *p, enum side side)
+static inline void add_packet(const struct grain *g, bool both_bases, uint64_t *counters, const struct packet *p,
+			      enum side side)
 {
-	if (g->both_bases) {
+	if (both_bases) {
 		if (side == SIDE_SRC)
 			counters += 3;
 		counters[1] += p->l2_bytes;
@@ -181,19 +180,37 @@ static inline void add_packet(const struct grain *g, uint64_t *counters, const s
 	counters[0] += p->segments;
 }
 
-static void add_batch(struct count *c, const struct pending *q)
+static inline __attribute__((always_inline)) void add_batch_of(struct count *c, const struct pending *q, unsigned words,
+								bool both_bases)
 {
-	unsigned words = c->table.key_words;
-
 	for (unsigned i = 0; i < q->count; i++) {
 		const uint64_t *key = q->keys + i * words;
-		uint64_t *counters = table_find_or_add(&c->table, key, q->hash[i]);
+		uint8_t *slot = table_probe(&c->table, key, table_home(&c->table, q->hash[i]), words);
+		uint64_t *counters;
 
+		if (slot && slot_is_taken(&c->table, slot))
+			counters = slot_counters(&c->table, slot);
+		else
+			counters = table_add(&c->table, key, q->hash[i]);
 		if (!counters)
 			counters = other_slot(c, key);
 		if (counters)
-			add_packet(&c->grain, counters, q->packet[i], q->side[i]);
+			add_packet(&c->grain, both_bases, counters, q->packet[i], q->side[i]);
 	}
+}
+
+/* The commonest key lengths, unrolled. */
+static void add_batch(struct count *c, const struct pending *q)
+{
+	unsigned words = c->table.key_words;
+	bool both = c->grain.both_bases;
+
+	if (words == 1 && !both)
+		add_batch_of(c, q, 1, false);
+	else if (words == 3 && !both)
+		add_batch_of(c, q, 3, false);
+	else
+		add_batch_of(c, q, words, both);
 }
 
 static bool is_host_grain(const struct grain *g)

@@ -7,7 +7,7 @@
 
 #define CAPACITY_MIN 512u
 #define CAPACITY_MAX UINT32_MAX       /* table_home() multiplies 32 bits */
-#define HUGE_FROM (8u << 20)          /* bytes from which huge pages are asked for */
+#define HUGE_FROM (4u << 20)          /* bytes from which huge pages are asked for */
 #define GIVE_BACK (2u << 20)          /* step in which a growing table gives the old one back */
 
 static uint32_t stride_of(unsigned bytes)
@@ -19,7 +19,7 @@ static uint32_t stride_of(unsigned bytes)
 
 static int map_slots(struct table *t, uint64_t capacity)
 {
-	size_t bytes = (capacity + TABLE_TAIL) * t->stride;
+	size_t bytes = (capacity + TABLE_TAIL) * t->stride; /* exactly: table_probe() ends there */
 	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (at == MAP_FAILED)
@@ -58,25 +58,9 @@ void table_close(struct table *t)
 	*t = (struct table){ 0 };
 }
 
-static bool same_key(const uint64_t *a, const uint64_t *b, unsigned words)
-{
-	uint64_t differs = 0;
-
-	for (unsigned i = 0; i < words; i++)
-		differs |= a[i] ^ b[i];
-	return differs == 0;
-}
-
-/* The slot of `key` or the free one where it would go; NULL past the tail. */
 static uint8_t *probe(const struct table *t, const uint64_t *key, uint64_t hash)
 {
-	uint8_t *slot = table_slot(t, table_home(t, hash));
-	uint8_t *end = table_slot(t, table_slots(t));
-
-	for (; slot < end; slot += t->stride)
-		if (!slot_is_taken(t, slot) || same_key((const uint64_t *)(void *)slot, key, t->key_words))
-			return slot;
-	return NULL;
+	return table_probe(t, key, table_home(t, hash), t->key_words);
 }
 
 /* Moves all slots of `old` into `t`, in the order of their homes, giving pages of the old back. False:
@@ -125,23 +109,29 @@ static bool grow(struct table *t)
 	return true;
 }
 
+uint64_t *table_add(struct table *t, const uint64_t *key, uint64_t hash)
+{
+	uint8_t *slot;
+
+	if (t->used >= t->limit)
+		return NULL;
+	if (t->used >= t->grow_at)
+		grow(t);
+	slot = probe(t, key, hash);
+	if (!slot && grow(t))
+		slot = probe(t, key, hash);
+	if (!slot)
+		return NULL;
+	memcpy(slot, key, t->key_words * 8u);
+	t->used++;
+	return slot_counters(t, slot);
+}
+
 uint64_t *table_find_or_add(struct table *t, const uint64_t *key, uint64_t hash)
 {
 	uint8_t *slot = probe(t, key, hash);
 
-	if (slot && slot_is_taken(t, slot))
-		return slot_counters(t, slot);
-	if (t->used >= t->limit)
-		return NULL;
-	if (!slot || t->used >= t->grow_at) {
-		if (grow(t))
-			slot = probe(t, key, hash);
-		if (!slot)
-			return NULL;
-	}
-	memcpy(slot, key, t->key_words * 8u);
-	t->used++;
-	return slot_counters(t, slot);
+	return slot && slot_is_taken(t, slot) ? slot_counters(t, slot) : table_add(t, key, hash);
 }
 
 uint64_t *table_find(const struct table *t, const uint64_t *key, uint64_t hash)

@@ -43,6 +43,8 @@ struct table_form {
 int table_open(struct table *ret, const struct table_form *form, struct err *e);
 void table_close(struct table *t); /* accepts an all-zero table */
 
+/* For a key that table_probe() did not find: its counters, to add to at once; NULL at the limit. */
+uint64_t *table_add(struct table *t, const uint64_t *key, uint64_t hash);
 /* The slot's counters for `key`, to add to at once; NULL when the table is at its limit (or there is no memory) and the key is new. */
 uint64_t *table_find_or_add(struct table *t, const uint64_t *key, uint64_t hash);
 uint64_t *table_find(const struct table *t, const uint64_t *key, uint64_t hash);
@@ -75,6 +77,25 @@ static inline bool slot_is_taken(const struct table *t, uint8_t *slot)
 	const uint64_t *c = slot_counters(t, slot);
 
 	return (c[0] | c[t->other_used]) != 0;
+}
+
+/* The slot of `key` or the free one where it would go; NULL past the tail. `words` is the table's key_words: a
+ * constant where the caller knows it. */
+static inline __attribute__((always_inline)) uint8_t *table_probe(const struct table *t, const uint64_t *key,
+								    uint64_t home, unsigned words)
+{
+	const uint8_t *end = t->slots + t->mapped - t->stride;
+
+	for (uint8_t *slot = table_slot(t, home); slot <= end; slot += t->stride) {
+		const uint64_t *have = (const uint64_t *)(void *)slot;
+		uint64_t differs = 0;
+
+		for (unsigned i = 0; i < words; i++)
+			differs |= have[i] ^ key[i];
+		if (differs == 0 || !slot_is_taken(t, slot))
+			return slot; /* a free slot is all zero, and so may a key be */
+	}
+	return NULL;
 }
 
 /* Folds a 64x64 multiplication; the seeds keep either factor from being known to a sender. */

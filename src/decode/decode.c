@@ -336,7 +336,66 @@ static void link_layer(struct layer *l, uint16_t linktype)
 	}
 }
 
-void decode_frame(const struct frame *f, struct packet *ret)
+/* Nine packets of ten are this: Ethernet, perhaps one tag, IP without options or extension headers. Read in
+ * a straight line, with one check of the bounds a header; whatever is unusual is left to the general way, which gives the same
+ * answer for these (a test compares them). */
+static inline bool decode_plain(const struct frame *f, struct packet *p)
+{
+	const uint8_t *b = f->bytes, *h, *l4;
+	uint32_t link_bytes = 14, ip_bytes;
+	uint64_t rest, datagram;
+	uint16_t vlan = 0;
+	unsigned type, proto;
+	bool has_ports;
+
+	if (f->linktype != LINKTYPE_ETHERNET || f->cap_len < 14 + 20 + 4 || f->gso_size || f->vlan_tpid)
+		return false;
+	type = be16(b + 12);
+	if (type == ETHERTYPE_VLAN) {
+		vlan = 0x1000u | (be16(b + 14) & 0xfff);
+		type = be16(b + 16);
+		link_bytes = 18;
+	}
+	ip_bytes = type == ETHERTYPE_IP4 ? 20 : 40;
+	h = b + link_bytes;
+	l4 = h + ip_bytes;
+	if (f->cap_len < link_bytes + ip_bytes + 4)
+		return false;
+	if (type == ETHERTYPE_IP4 && h[0] == 0x45 && h[9] != PROTO_AH) {
+		proto = h[9];
+		ip_set_ip4(&p->src, h + 12);
+		ip_set_ip4(&p->dst, h + 16);
+		datagram = be16(h + 2) >= 20 ? be16(h + 2) : 0;
+		has_ports = (be16(h + 6) & 0x1fff) == 0;
+	} else if (type == ETHERTYPE_IP6 && h[0] >> 4 == 6 && !ip_is_extension(h[6])) {
+		proto = h[6];
+		ip_set_ip6(&p->src, h + 8);
+		ip_set_ip6(&p->dst, h + 24);
+		datagram = be16(h + 4) ? be16(h + 4) + 40u : 0;
+		has_ports = true;
+	} else {
+		return false;
+	}
+	has_ports &= (proto == PROTO_TCP) | (proto == PROTO_UDP);
+	rest = f->wire_len > link_bytes ? f->wire_len - link_bytes : 0;
+	p->src_mac = mac_key(b + 6);
+	p->dst_mac = mac_key(b);
+	p->seen_utc_ns = f->seen_utc_ns;
+	p->l2_bytes = f->wire_len;
+	p->l3_bytes = datagram && datagram <= rest ? datagram : rest;
+	p->segments = 1;
+	p->src_port = has_ports ? 0x10000u | be16(l4) : 0;
+	p->dst_port = has_ports ? 0x10000u | be16(l4 + 2) : 0;
+	p->ethertype = 0x10000u | type;
+	p->interface = f->interface;
+	p->vlan = vlan;
+	p->proto = (uint16_t)(0x100u | proto);
+	p->direction = f->direction;
+	p->malformed = 0;
+	return true;
+}
+
+void decode_frame_generally(const struct frame *f, struct packet *ret)
 {
 	struct layer l = {
 		.c = cursor_of((struct slice){ f->bytes, f->cap_len }),
@@ -355,8 +414,15 @@ void decode_frame(const struct frame *f, struct packet *ret)
 	count_bytes(f, &l);
 }
 
+void decode_frame(const struct frame *f, struct packet *ret)
+{
+	if (!decode_plain(f, ret))
+		decode_frame_generally(f, ret);
+}
+
 void decode_batch(const struct frame *f, unsigned count, struct packet *ret)
 {
 	for (unsigned i = 0; i < count; i++)
-		decode_frame(&f[i], &ret[i]);
+		if (!decode_plain(&f[i], &ret[i]))
+			decode_frame_generally(&f[i], &ret[i]);
 }

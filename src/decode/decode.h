@@ -14,6 +14,9 @@
 
 void decode_frame(const struct frame *f, struct packet *ret);
 
+/* The same without the short way for what is plain: for the test that compares the two. */
+void decode_frame_generally(const struct frame *f, struct packet *ret);
+
 /* A whole batch; `ret` has room for `count`. */
 void decode_batch(const struct frame *f, unsigned count, struct packet *ret);
 

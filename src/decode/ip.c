@@ -4,20 +4,6 @@
 
 #include "model/key.h"
 
-#include <string.h>
-
-enum {
-	PROTO_HOP_BY_HOP = 0,
-	PROTO_TCP = 6,
-	PROTO_UDP = 17,
-	PROTO_ROUTING = 43,
-	PROTO_FRAGMENT = 44,
-	PROTO_AH = 51,
-	PROTO_DST_OPTIONS = 60,
-	PROTO_HIP = 139,
-	PROTO_SHIM6 = 140,
-};
-
 /* Ports count if the first 4 bytes of a TCP or UDP header were captured. Returns the header's
  * length, 0 where it is unknown. */
 static unsigned l4_decode(struct cursor *c, uint8_t proto, struct packet *p)
@@ -43,13 +29,6 @@ static unsigned ah_bytes(const uint8_t *start)
 	return ((unsigned)start[1] + 2) * 4;
 }
 
-static void set_ip4(struct addr *a, const uint8_t *bytes)
-{
-	a->bytes[10] = a->bytes[11] = 0xff;
-	memcpy(a->bytes + 12, bytes, 4);
-	a->family = ADDR_IP4;
-}
-
 static bool ip4_decode(struct cursor c, struct packet *p, struct ip_found *ret)
 {
 	const uint8_t *h = cursor_take(&c, 20);
@@ -65,8 +44,8 @@ static bool ip4_decode(struct cursor c, struct packet *p, struct ip_found *ret)
 	before_l4 = header;
 	proto = h[9];
 	fragment = be16(h + 6) & 0x1fff;
-	set_ip4(&p->src, h + 12);
-	set_ip4(&p->dst, h + 16);
+	ip_set_ip4(&p->src, h + 12);
+	ip_set_ip4(&p->dst, h + 16);
 	ret->datagram_bytes = be16(h + 2) >= header ? be16(h + 2) : 0;
 	if (header > 20)
 		cursor_take(&c, header - 20);
@@ -108,13 +87,6 @@ static unsigned extension_bytes(uint8_t proto, const uint8_t *start)
 	}
 }
 
-static bool is_extension(uint8_t proto)
-{
-	static const uint8_t any[2];
-
-	return extension_bytes(proto, any) != 0;
-}
-
 struct ip6_chain {
 	uint8_t proto;
 	bool later_fragment;
@@ -124,7 +96,7 @@ struct ip6_chain {
 /* A header that was cut short leaves its own number as the protocol. */
 static void ip6_walk(struct cursor *c, struct ip6_chain *chain, struct packet *p)
 {
-	while (is_extension(chain->proto)) {
+	while (ip_is_extension(chain->proto)) {
 		const uint8_t *start = cursor_take(c, 8); /* RFC 8200 4: each is at least 8 bytes */
 		unsigned bytes;
 		bool fragment;
@@ -156,13 +128,12 @@ static bool ip6_decode(struct cursor c, struct packet *p, struct ip_found *ret)
 		p->malformed = 1;
 		return false;
 	}
-	memcpy(p->src.bytes, h + 8, 16);
-	memcpy(p->dst.bytes, h + 24, 16);
-	p->src.family = p->dst.family = ADDR_IP6;
+	ip_set_ip6(&p->src, h + 8);
+	ip_set_ip6(&p->dst, h + 24);
 	/* RFC 2675: a payload length of 0 means a jumbogram, whose length the frame tells. */
 	ret->datagram_bytes = be16(h + 4) ? be16(h + 4) + 40u : 0;
 	chain.proto = h[6];
-	if (is_extension(chain.proto))
+	if (ip_is_extension(chain.proto))
 		ip6_walk(&c, &chain, p);
 	p->proto = 0x100u | chain.proto;
 	if (chain.later_fragment)

@@ -29,10 +29,12 @@ struct interface_books {
 	uint64_t malformed_packets; /* booked under `-` as far as needed; a part of booked_packets */
 	uint64_t kernel_rx_packets, kernel_rx_bytes, kernel_tx_packets, kernel_tx_bytes;
 	uint64_t kernel_rx_dropped, kernel_tx_dropped;
+	uint64_t in_flight_packets; /* what the interface counted since the tick before: may still be on its way */
 };
 
 /* Kernel's frames (or packets) less all that is accounted for; 0 = the books close. Positive: packets that
- * nobody accounts for; negative: more booked than the interface counted. */
+ * nobody accounts for; negative: more booked than the interface counted. The interface's counters and the books
+ * cannot be read at one instant: while traffic flows, what was counted since the tick before is not missed yet. */
 int64_t interface_unaccounted(const struct interface_books *b);
 
 #endif

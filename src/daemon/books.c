@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/books.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct books {
+	struct account *account;
+	struct key_layout delta_layout; /* FIELD_WINDOW and the account's key */
+	struct table delta;             /* this tick: window and key -> six counters */
+	struct table open;              /* keys of the newest window -> 1 */
+	int64_t open_window_s;
+	uint64_t overflowed, overflowed_tick;
+	struct party_tally total;
+	struct series *series;
+};
+
+void own_addresses_free(struct own_addresses *o)
+{
+	free(o->addrs);
+	free(o->macs);
+	prefix_set_free(&o->networks);
+	*o = (struct own_addresses){ 0 };
+}
+
+static int open_tables(struct books *b, struct err *e)
+{
+	struct table_form delta = { .counters = 6, .other_used = 3, .limit = UINT32_MAX };
+	struct table_form open = { .key_bytes = b->account->layout.size, .counters = 1, .limit = b->account->limit };
+	int r = key_layout_make(&b->delta_layout, b->account->layout.fields | FIELD_BIT(FIELD_WINDOW), e);
+
+	if (r < 0)
+		return r;
+	delta.key_bytes = b->delta_layout.size;
+	r = table_open(&b->delta, &delta, e);
+	return r < 0 ? r : table_open(&b->open, &open, e);
+}
+
+int books_new(struct books **ret, struct account *a, struct err *e)
+{
+	struct books *b = calloc(1, sizeof *b);
+	int r;
+
+	if (!b)
+		return err_set(e, -ENOMEM, "no memory");
+	b->account = account_ref(a);
+	b->open_window_s = INT64_MIN;
+	r = open_tables(b, e);
+	if (r == 0)
+		r = series_new(&b->series, a, e);
+	if (r < 0) {
+		books_free(&b);
+		return r;
+	}
+	*ret = b;
+	return 0;
+}
+
+void books_free(struct books **b)
+{
+	if (!*b)
+		return;
+	account_unref(&(*b)->account);
+	table_close(&(*b)->delta);
+	table_close(&(*b)->open);
+	series_free(&(*b)->series);
+	free(*b);
+	*b = NULL;
+}
+
+struct account *books_account(const struct books *b)
+{
+	return b->account;
+}
+
+struct series *books_series(struct books *b)
+{
+	return b->series;
+}
+
+void books_set_total(struct books *b, const struct party_tally *total)
+{
+	b->total = *total;
+}
+
+void books_inherit(struct books *b, struct books *from)
+{
+	b->total = from->total;
+	b->overflowed = from->overflowed;
+	if (b->account->series == from->account->series) {
+		struct series *mine = b->series;
+
+		b->series = from->series;
+		from->series = mine;
+	}
+	if (b->account->every_s == from->account->every_s && b->account->limit == from->account->limit) {
+		struct table mine = b->open;
+
+		b->open = from->open;
+		from->open = mine;
+		b->open_window_s = from->open_window_s;
+	}
+}
+
+static bool is_own_mac(const struct own_addresses *own, uint64_t mac)
+{
+	for (size_t i = 0; i < own->mac_count; i++)
+		if (own->macs[i] == mac)
+			return true;
+	return false;
+}
+
+static bool is_own_addr(const struct own_addresses *own, const struct addr *a)
+{
+	for (size_t i = 0; i < own->addr_count; i++)
+		if (addr_equal(&own->addrs[i], a))
+			return true;
+	return false;
+}
+
+/* `self` and `groups` look at the account's own keys: by MAC at the MAC, by host at the address. */
+static bool is_wanted_party(const struct account *a, const struct key_layout *l, const struct own_addresses *own,
+			    const uint8_t *key)
+{
+	uint64_t mac = 0;
+	struct addr host = { 0 };
+
+	if (key_has(&a->layout, FIELD_MAC))
+		memcpy(&mac, key + l->at[FIELD_MAC], sizeof mac);
+	if (key_has(&a->layout, FIELD_HOST))
+		key_get_addr(l, key, FIELD_HOST, &host);
+	if (!a->self && (is_own_mac(own, mac) || is_own_addr(own, &host)))
+		return false;
+	return a->groups || !((mac != UINT64_MAX && mac >> 40 & 1) || addr_is_group(&host) ||
+			      prefix_set_is_broadcast(&own->networks, &host));
+}
+
+static bool is_wanted(const struct books *b, const struct key_layout *l, const struct own_addresses *own,
+		      const uint8_t *key)
+{
+	const struct account *a = b->account;
+
+	if (!a->party)
+		return true;
+	if (a->of != OF_BOTH && (key[l->at[FIELD_LOCALITY]] == LOCALITY_LOCAL) != (a->of == OF_LOCAL))
+		return false;
+	return (a->self && a->groups) || is_wanted_party(a, l, own, key);
+}
+
+/* Makes sure that a new window begins with no keys; an older window (a clock that went back) is not limited. */
+static bool has_room(struct books *b, int64_t window_s, const uint64_t *key)
+{
+	unsigned words = b->account->layout.size / 8;
+	uint64_t *mark;
+
+	if (window_s > b->open_window_s) {
+		if (b->open_window_s != INT64_MIN)
+			series_settle(b->series);
+		table_clear(&b->open);
+		b->open_window_s = window_s;
+	}
+	if (window_s < b->open_window_s)
+		return true;
+	mark = table_find_or_add(&b->open, key, table_hash_words(b->open.seed, key, words));
+	if (mark)
+		*mark = 1;
+	return mark != NULL;
+}
+
+static void add_counters(uint64_t *c, const struct party_tally *t)
+{
+	c[0] += t->rx.packets;
+	c[1] += t->rx.l2_bytes;
+	c[2] += t->rx.l3_bytes;
+	c[3] += t->tx.packets;
+	c[4] += t->tx.l2_bytes;
+	c[5] += t->tx.l3_bytes;
+}
+
+void books_add(struct books *b, const struct grain *g, const struct own_addresses *own, const uint8_t *key,
+	       const struct party_tally *t)
+{
+	uint64_t delta_key[KEY_WORDS_MAX], own_key[KEY_WORDS_MAX], *counters;
+	const struct account *a = b->account;
+	struct party_tally tally = *t;
+	int64_t window_s;
+
+	if (!is_wanted(b, &g->layout, own, key))
+		return;
+	if (!a->party)
+		tally.tx = (struct tally){ 0 }; /* what all received is every packet once */
+	if (tally.rx.packets == 0 && tally.tx.packets == 0)
+		return;
+	memcpy(&window_s, key + g->layout.at[FIELD_WINDOW], sizeof window_s);
+	window_s = window_start(window_s, a->every_s);
+	key_project(&b->delta_layout, (uint8_t *)delta_key, &g->layout, key);
+	memcpy((uint8_t *)delta_key + b->delta_layout.at[FIELD_WINDOW], &window_s, sizeof window_s);
+	key_project(&a->layout, (uint8_t *)own_key, &g->layout, key);
+	if (!has_room(b, window_s, own_key)) {
+		key_set_other(&b->delta_layout, (uint8_t *)delta_key);
+		b->overflowed_tick++;
+	}
+	counters = table_find_or_add(&b->delta, delta_key,
+				     table_hash_words(b->delta.seed, delta_key, b->delta.key_words));
+	if (counters)
+		add_counters(counters, &tally);
+}
+
+static struct batch *batch_for(struct booking *booking, struct books *b, int64_t window_s, size_t from)
+{
+	struct batch *grown;
+
+	for (size_t i = from; i < booking->batch_count; i++)
+		if (booking->batches[i].window_utc_s == window_s)
+			return &booking->batches[i];
+	grown = realloc(booking->batches, (booking->batch_count + 1) * sizeof *grown);
+	if (!grown)
+		return NULL;
+	booking->batches = grown;
+	grown += booking->batch_count++;
+	*grown = (struct batch){ .account = account_ref(b->account), .window_utc_s = window_s };
+	return grown;
+}
+
+static uint8_t *batch_record(struct batch *batch)
+{
+	size_t size = record_size(batch->account);
+
+	if (batch->count == batch->room) {
+		size_t room = batch->room ? batch->room * 2 : 64;
+		uint8_t *grown = realloc(batch->records, room * size);
+
+		if (!grown)
+			return NULL;
+		batch->records = grown;
+		batch->room = room;
+	}
+	return batch->records + batch->count++ * size;
+}
+
+static int book_slot(struct books *b, struct booking *booking, size_t from, uint8_t *slot)
+{
+	const uint64_t *c = slot_counters(&b->delta, slot);
+	struct party_tally t = { { c[0], c[1], c[2] }, { c[3], c[4], c[5] } };
+	struct batch *batch;
+	uint8_t *record;
+	int64_t window_s;
+
+	memcpy(&window_s, slot + b->delta_layout.at[FIELD_WINDOW], sizeof window_s);
+	batch = batch_for(booking, b, window_s, from);
+	record = batch ? batch_record(batch) : NULL;
+	if (!record)
+		return -ENOMEM;
+	key_project(&b->account->layout, record, &b->delta_layout, slot);
+	memcpy(record + b->account->layout.size, &t, sizeof t);
+	series_add(b->series, record, &t);
+	party_tally_add(&b->total, &t);
+	return 0;
+}
+
+int books_close_tick(struct books *b, struct booking *booking, struct err *e)
+{
+	size_t from = booking->batch_count;
+	int r = 0;
+
+	for (uint64_t i = 0; i < table_slots(&b->delta) && r == 0; i++)
+		if (slot_is_taken(&b->delta, table_slot(&b->delta, i)))
+			r = book_slot(b, booking, from, table_slot(&b->delta, i));
+	table_clear(&b->delta);
+	if (booking->batch_count > from)
+		booking->batches[from].overflowed = b->overflowed_tick;
+	b->overflowed += b->overflowed_tick;
+	b->overflowed_tick = 0;
+	if (r == 0)
+		r = series_changes(b->series, booking);
+	return r < 0 ? err_set(e, r, "account %s: no memory to book a tick", b->account->name) : 0;
+}
+
+int books_snapshot(const struct books *b, struct snapshot_account *ret)
+{
+	*ret = (struct snapshot_account){
+		.account = account_ref(b->account),
+		.total = b->total,
+		.keys = b->open.used,
+		.window_utc_s = b->open_window_s == INT64_MIN ? 0 : b->open_window_s,
+		.overflowed = b->overflowed,
+	};
+	return series_snapshot(b->series, &ret->series, &ret->series_count);
+}

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/daemon.h"
+
+#include "base/log.h"
+#include "daemon/control.h"
+#include "daemon/pipeline.h"
+#include "daemon/privileges.h"
+#include "web/http.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+#include <unistd.h>
+
+#define STOP_TIMEOUT_S 20
+#define CONTROL_DIR "/run/nettally"
+#define CONTROL_DEFAULT CONTROL_DIR "/control.sock"
+
+struct daemon {
+	struct daemon_options *options;
+	struct loop *loop;
+	struct netlink *netlink;
+	struct strings *strings;
+	struct snapshot_box *box;
+	struct ledger *ledger;        /* until the booker has it */
+	struct prefix_set local;      /* the ledger's: whose addresses a device may be known by */
+	struct booker *booker;
+	struct pipeline *pipeline;
+	struct control *controls[2];  /* the common place, and beside the ledger */
+	struct http *http;
+	struct loop_io *links_io;
+	int links_fd;
+	struct loop_timer *watchdog;
+	bool interrupted, stopping;
+};
+
+static struct config *config_of(struct daemon *d)
+{
+	return d->pipeline ? pipeline_config(d->pipeline) : d->options->config;
+}
+
+static void on_stop(void *arg, int signo)
+{
+	struct daemon *d = arg;
+
+	d->interrupted = d->interrupted || signo == SIGINT;
+	if (d->stopping)
+		return;
+	d->stopping = true;
+	sd_notify(0, "STOPPING=1");
+	log_notice("%s: booking everything", signo == SIGINT ? "interrupted" : "told to end");
+	pipeline_finish(d->pipeline);
+}
+
+/* Reads the file again; what cannot change while it runs is said. */
+static int load_again(struct daemon *d, struct config **ret, struct err *e)
+{
+	int r = config_load(ret, d->options->config_path, stderr, e);
+
+	if (r < 0)
+		return r;
+	if (d->options->override) {
+		struct err o = { 0 };
+
+		d->options->override(d->options->arg, *ret, &o);
+		if (o.code < 0) {
+			config_free(ret);
+			*e = o;
+			return o.code;
+		}
+	}
+	return 0;
+}
+
+static void warn_of_fixed(const struct config *old, const struct config *new)
+{
+	if (strcmp(old->ledger_path, new->ledger_path) != 0 || old->ledger_max_size_bytes != new->ledger_max_size_bytes)
+		log_warning("reload: a change of `ledger` takes effect at the next start");
+	if (old->web.on != new->web.on || old->web.port != new->web.port ||
+	    strcmp(old->web.address, new->web.address) != 0)
+		log_warning("reload: a change of `web` takes effect at the next start");
+}
+
+static void notify_reloading(void)
+{
+	struct timespec now;
+	char text[80];
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%lld",
+		 (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+	sd_notify(0, text);
+}
+
+static void on_reload(void *arg, int signo)
+{
+	struct daemon *d = arg;
+	struct config *fresh = NULL;
+	struct err e = { 0 };
+
+	(void)signo;
+	if (!d->options->config_path) {
+		log_notice("SIGHUP: there is no config file to read again");
+		return;
+	}
+	notify_reloading();
+	if (load_again(d, &fresh, &e) == 0) {
+		warn_of_fixed(config_of(d), fresh);
+		if (pipeline_reload(d->pipeline, fresh, &e) < 0)
+			config_free(&fresh);
+	}
+	if (e.code < 0) {
+		log_error("reload refused, the old configuration stays: %s", e.msg);
+		pipeline_refuse_reload(d->pipeline, e.msg);
+	}
+	sd_notify(0, "READY=1");
+}
+
+static void on_links(void *arg, uint32_t events)
+{
+	struct daemon *d = arg;
+
+	(void)events;
+	netlink_events_drain(d->links_fd);
+	if (!d->stopping)
+		pipeline_links_changed(d->pipeline);
+}
+
+static void on_watchdog(void *arg)
+{
+	struct daemon *d = arg;
+
+	if (pipeline_advances(d->pipeline))
+		sd_notify(0, "WATCHDOG=1");
+	else
+		log_error("the capture does not advance: the watchdog is not told that all is well");
+}
+
+/* ---- opening, before privileges go ---- */
+
+static int open_ledger(struct daemon *d, struct err *e)
+{
+	const struct config *c = config_of(d);
+	struct ledger_options o = {
+		.max_size_bytes = c->ledger_max_size_bytes,
+		.strings = d->strings,
+		.local = &d->local,
+	};
+	int r = pipeline_find_local(d->netlink, c, &d->local, e);
+
+	if (r == 0)
+		r = ledger_open(&d->ledger, c->ledger_path, &o, e);
+	if (r < 0)
+		return r;
+	return ledger_define(d->ledger, c->accounts, c->account_count, e);
+}
+
+static int open_pipeline(struct daemon *d, struct err *e)
+{
+	struct pipeline_config pc = {
+		.loop = d->loop,
+		.clock = clock_system(),
+		.netlink = d->netlink,
+		.strings = d->strings,
+		.box = d->box,
+		.config = d->options->config,
+	};
+	int r = pipeline_open(&d->pipeline, &pc, e);
+
+	if (r < 0)
+		return r;
+	d->options->config = NULL;
+	return d->ledger ? pipeline_load(d->pipeline, d->ledger, e) : 0;
+}
+
+/* Beside the ledger always, so that `--ledger FILE` finds its daemon; in the common place where no other daemon is. */
+static int open_controls(struct daemon *d, struct err *e)
+{
+	const struct config *c = config_of(d);
+	char beside[sizeof c->ledger_path + 8];
+	struct err first = { 0 };
+	int r;
+
+	if (c->control_path[0])
+		return control_open(&d->controls[0], d->loop, d->box, c->control_path, c->control_group, e);
+	mkdir(CONTROL_DIR, 0755);
+	r = control_open(&d->controls[0], d->loop, d->box, CONTROL_DEFAULT, c->control_group, &first);
+	snprintf(beside, sizeof beside, "%s.sock", c->ledger_path);
+	if (r < 0)
+		log_info("%s; `nettally status --ledger %s` asks this one", first.msg, c->ledger_path);
+	if (control_open(&d->controls[1], d->loop, d->box, beside, c->control_group, e) < 0) {
+		if (r < 0)
+			return e->code;
+		log_info("%s", e->msg);
+	}
+	return 0;
+}
+
+static int open_all(struct daemon *d, struct err *e)
+{
+	int r = loop_open(&d->loop, e);
+
+	if (r == 0)
+		r = netlink_open(&d->netlink, e);
+	if (r == 0 && (strings_new(&d->strings) < 0 || snapshot_box_new(&d->box) < 0))
+		r = err_set(e, -ENOMEM, "no memory");
+	if (r == 0)
+		r = open_ledger(d, e);
+	if (r == 0)
+		r = netlink_events_open(&d->links_fd, e);
+	if (r == 0)
+		r = open_pipeline(d, e);
+	if (r == 0)
+		r = open_controls(d, e);
+	return r;
+}
+
+static int add_handlers(struct daemon *d, struct err *e)
+{
+	int r = loop_add_signal(d->loop, SIGTERM, on_stop, d, e);
+
+	signal(SIGPIPE, SIG_IGN);
+	if (r == 0)
+		r = loop_add_signal(d->loop, SIGINT, on_stop, d, e);
+	if (r == 0)
+		r = loop_add_signal(d->loop, SIGHUP, on_reload, d, e);
+	if (r == 0)
+		r = loop_add_fd(d->loop, &d->links_io, d->links_fd, EPOLLIN, on_links, d, e);
+	return r;
+}
+
+/* ---- starting threads, after privileges went ---- */
+
+static int start_web(struct daemon *d, struct err *e)
+{
+	const struct config *c = config_of(d);
+	struct http_config hc = {
+		.address = c->web.address, .port = c->web.port, .box = d->box, .ledger_path = c->ledger_path,
+	};
+	int r;
+
+	if (!c->web.on)
+		return 0;
+	r = http_open(&d->http, &hc, e);
+	if (r == 0)
+		pipeline_set_listen(d->pipeline, http_address(d->http));
+	return r;
+}
+
+static int start_watchdog(struct daemon *d, struct err *e)
+{
+	uint64_t usec;
+
+	if (sd_watchdog_enabled(0, &usec) <= 0)
+		return 0;
+	return loop_add_timer(d->loop, &d->watchdog, (int64_t)usec * 1000 / 3, (int64_t)usec * 1000 / 3, on_watchdog, d,
+			      e);
+}
+
+static int start_all(struct daemon *d, struct err *e)
+{
+	const struct config *c = config_of(d);
+	int r = privileges_drop(c->user, e);
+
+#ifndef __SANITIZE_ADDRESS__ /* the sanitizers' own run-time calls more */
+	if (r == 0)
+		r = privileges_filter_calls(e);
+#endif
+	if (r == 0)
+		r = booker_start(&d->booker, &d->ledger, c->ledger_path, c->ledger_max_size_bytes, e);
+	if (r == 0)
+		r = start_web(d, e);
+	if (r == 0)
+		r = pipeline_start(d->pipeline, d->booker, e);
+	if (r == 0)
+		r = start_watchdog(d, e);
+	return r;
+}
+
+static void say_ready(struct daemon *d)
+{
+	const struct config *c = config_of(d);
+
+	for (size_t i = 0; i < c->interface_count; i++)
+		log_notice("counting %s (socket), bytes on the wire", c->interfaces[i].name);
+	if (d->http)
+		log_notice("look at http://%s/ or run: nettally status", http_address(d->http));
+	log_notice("ledger: %s", c->ledger_path);
+	sd_notify(0, "READY=1");
+}
+
+static int close_all(struct daemon *d, struct err *e)
+{
+	int r = 0;
+
+	http_close(&d->http);
+	for (size_t i = 0; i < 2; i++)
+		control_close(&d->controls[i]);
+	if (d->booker)
+		r = booker_stop(&d->booker, STOP_TIMEOUT_S, e);
+	pipeline_close(&d->pipeline);
+	ledger_close(&d->ledger);
+	if (d->links_io)
+		loop_remove_fd(d->loop, &d->links_io);
+	if (d->links_fd >= 0)
+		close(d->links_fd);
+	netlink_close(&d->netlink);
+	loop_close(&d->loop);
+	snapshot_box_free(&d->box);
+	strings_free(&d->strings);
+	prefix_set_free(&d->local);
+	config_free(&d->options->config);
+	return r;
+}
+
+int daemon_run(struct daemon_options *o, struct daemon_ended *ret, struct err *e)
+{
+	struct daemon d = { .options = o, .links_fd = -1 };
+	struct err closing = { 0 };
+	int r;
+
+	*ret = (struct daemon_ended){ .started_utc_s = ns_to_s(clock_system().utc_ns(NULL)) };
+	memcpy(ret->ledger_path, o->config->ledger_path, sizeof ret->ledger_path);
+	r = open_all(&d, e);
+	if (r == 0)
+		r = add_handlers(&d, e);
+	if (r == 0)
+		r = start_all(&d, e);
+	if (r == 0) {
+		say_ready(&d);
+		r = loop_run(d.loop, e);
+	}
+	ret->interrupted = d.interrupted;
+	if (close_all(&d, &closing) < 0 && r == 0) {
+		*e = closing;
+		r = closing.code;
+	}
+	return r;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* pipeline.h -- the one place that knows the whole way: rings -> tables -> accounts' books -> booking -> ledger.
+ *
+ * Each tick the rings hand over their tables; their entries are booked into the accounts, and one booking goes to the ledger's thread, and a
+ * snapshot of all that to the readers. While the ledger is behind, ticks are left out (at most 10 s, or the shortest window): fewer,
+ * larger bookings. Thread: the main loop's. */
+#ifndef NETTALLY_DAEMON_PIPELINE_H
+#define NETTALLY_DAEMON_PIPELINE_H
+
+#include "base/clock.h"
+#include "base/loop.h"
+#include "capture/netlink.h"
+#include "daemon/booker.h"
+#include "daemon/config.h"
+#include "model/snapshot.h"
+
+struct pipeline;
+
+struct pipeline_config {
+	struct loop *loop;
+	struct clock clock;
+	struct netlink *netlink;      /* borrowed */
+	struct strings *strings;      /* borrowed, outlives the pipeline */
+	struct snapshot_box *box;     /* borrowed */
+	struct config *config;        /* taken */
+};
+
+/* Opens all interfaces; frames gather in the rings but none is read. An interface that is not there is an error. */
+int pipeline_open(struct pipeline **ret, struct pipeline_config *cf, struct err *e);
+/* Series and totals go on where the ledger left them; before the booker has it. */
+int pipeline_load(struct pipeline *p, struct ledger *l, struct err *e);
+/* Starts the capture threads and the ticks. `booker` NULL: no ledger. */
+int pipeline_start(struct pipeline *p, struct booker *booker, struct err *e);
+
+/* A new configuration, taken on success; it is in force from the next tick on. Takes nothing and changes nothing when it fails. */
+int pipeline_reload(struct pipeline *p, struct config *config, struct err *e);
+void pipeline_refuse_reload(struct pipeline *p, const char *why);
+
+/* A link or an address changed: looks at the interfaces again. */
+void pipeline_links_changed(struct pipeline *p);
+
+/* Books everything that is still on its way, then calls loop_stop(). */
+void pipeline_finish(struct pipeline *p);
+/* True while every capture thread turns and ticks advance. */
+bool pipeline_advances(struct pipeline *p);
+
+/* `local` as configured, else the networks of the counted interfaces; added to *ret, which is the caller's. */
+int pipeline_find_local(struct netlink *n, const struct config *cf, struct prefix_set *ret, struct err *e);
+
+struct config *pipeline_config(struct pipeline *p);
+/* Facts for the snapshot that only the daemon knows. */
+void pipeline_set_listen(struct pipeline *p, const char *listen);
+void pipeline_close(struct pipeline **p);
+
+#endif

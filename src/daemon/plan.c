@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/plan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define TICK_MOST_S 10
+#define GRAIN_KEYS_MAX (1u << 23) /* keys of one tick, in one ring's table */
+
+static uint32_t gcd(uint32_t a, uint32_t b)
+{
+	while (b) {
+		uint32_t rest = a % b;
+
+		a = b;
+		b = rest;
+	}
+	return a;
+}
+
+/* Fields that an account needs counted. */
+static uint64_t needs(const struct account *a)
+{
+	uint64_t fields = a->layout.fields | FIELD_BIT(FIELD_WINDOW);
+
+	if (a->of != OF_BOTH)
+		fields |= FIELD_BIT(FIELD_LOCALITY);
+	return fields;
+}
+
+static uint64_t party_fields(const struct config *cf)
+{
+	uint64_t fields = 0;
+
+	for (size_t i = 0; i < cf->account_count; i++)
+		if (cf->accounts[i]->party)
+			fields |= needs(cf->accounts[i]);
+	/* A device's last addresses are learned from the same entries. */
+	return fields & FIELD_BIT(FIELD_MAC) ? fields | FIELD_BIT(FIELD_HOST) : fields;
+}
+
+static int make_grain(struct plan *p, unsigned which, uint64_t fields, const struct config *cf, struct err *e)
+{
+	struct grain *g = &p->grains[which];
+
+	p->used[which] = true;
+	g->party = which == PLAN_PARTY;
+	g->both_bases = true;
+	g->of = OF_BOTH;
+	g->window_s = p->window_s;
+	g->limit = GRAIN_KEYS_MAX;
+	g->services = &cf->services;
+	g->local = &p->local;
+	return key_layout_make(&g->layout, fields, e);
+}
+
+static int make_grains(struct plan *p, const struct config *cf, struct err *e)
+{
+	uint64_t party = party_fields(cf), plain = 0;
+
+	if (party) {
+		int r = make_grain(p, PLAN_PARTY, party, cf, e);
+
+		if (r < 0)
+			return r;
+		party = p->grains[PLAN_PARTY].layout.fields;
+	}
+	for (size_t i = 0; i < cf->account_count; i++) {
+		const struct account *a = cf->accounts[i];
+		bool from_party = party && (needs(a) & ~party) == 0;
+
+		p->grain_of[i] = from_party ? PLAN_PARTY : PLAN_PLAIN;
+		if (!from_party)
+			plain |= needs(a);
+	}
+	return plain ? make_grain(p, PLAN_PLAIN, plain, cf, e) : 0;
+}
+
+static int copy_local(struct plan *p, const struct prefix_set *local)
+{
+	for (size_t i = 0; i < local->count; i++)
+		if (prefix_set_add(&p->local, &local->at[i]) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+int plan_make(struct plan **ret, const struct config *cf, const struct prefix_set *local, struct err *e)
+{
+	struct plan *p = calloc(1, sizeof *p);
+	int r;
+
+	if (!p)
+		return err_set(e, -ENOMEM, "no memory");
+	p->account_count = cf->account_count;
+	p->grain_of = calloc(cf->account_count + 1, sizeof *p->grain_of);
+	p->tick_most_s = TICK_MOST_S;
+	for (size_t i = 0; i < cf->account_count; i++) {
+		p->window_s = gcd(p->window_s, cf->accounts[i]->every_s);
+		if (cf->accounts[i]->every_s < p->tick_most_s)
+			p->tick_most_s = cf->accounts[i]->every_s;
+	}
+	r = p->grain_of && copy_local(p, local) == 0 ? make_grains(p, cf, e) : err_set(e, -ENOMEM, "no memory");
+	if (r < 0) {
+		plan_free(&p);
+		return r;
+	}
+	*ret = p;
+	return 0;
+}
+
+void plan_free(struct plan **pp)
+{
+	if (!*pp)
+		return;
+	free((*pp)->grain_of);
+	prefix_set_free(&(*pp)->local);
+	free(*pp);
+	*pp = NULL;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* plan.h -- from the accounts to the grains: which tables are updated per packet, and what each account
+ * takes from them.
+ *
+ * Accounts with a key of a party share one grain (each packet booked at both ends). Accounts without one take their fields from it
+ * where it has them (what all parties received is every packet once), else from a second, plain grain.
+ * Windows are told by each packet's own time stamp, so they are exact however late a table is read, and a clock
+ * that steps gives no wrong window. Thread: made by the main loop, then read-only; outlives the tables made by it. */
+#ifndef NETTALLY_DAEMON_PLAN_H
+#define NETTALLY_DAEMON_PLAN_H
+
+#include "count/count.h"
+#include "daemon/config.h"
+
+enum { PLAN_PARTY, PLAN_PLAIN, PLAN_GRAINS };
+
+struct plan {
+	bool used[PLAN_GRAINS];
+	struct grain grains[PLAN_GRAINS];
+	unsigned *grain_of;        /* account index -> PLAN_PARTY or PLAN_PLAIN */
+	size_t account_count;
+	uint32_t window_s;         /* of the grains: divides every account's */
+	uint32_t tick_most_s;      /* a tick takes no longer: the shortest window, at most 10 s */
+	struct prefix_set local;   /* own copy: of the config, or the interfaces' networks */
+};
+
+/* `services` must be interned and outlive the plan. */
+int plan_make(struct plan **ret, const struct config *cf, const struct prefix_set *local, struct err *e);
+void plan_free(struct plan **p);
+
+#endif

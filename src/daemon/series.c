@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/series.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define CANDIDATES 64 /* keys without a series that are remembered per window */
+
+struct one {
+	uint8_t key[KEY_BYTES_MAX];
+	struct party_tally total;
+	uint64_t weight;      /* bytes in this window and, halved each window, before */
+	bool changed;
+};
+
+struct candidate {
+	uint8_t key[KEY_BYTES_MAX];
+	uint64_t weight;
+};
+
+struct series {
+	struct account *account;
+	struct one *at;       /* at[0] is `other` */
+	size_t count, limit;
+	struct table index;   /* key -> place in `at` (never 0: a slot's counter) */
+	struct candidate candidates[CANDIDATES];
+	size_t candidate_count;
+	struct one *gone;     /* given up since the last changes: to be told to the ledger */
+	size_t gone_count;
+};
+
+static unsigned key_words(const struct series *s)
+{
+	return s->account->layout.size / 8;
+}
+
+static uint64_t hash_of(const struct series *s, const uint64_t *key)
+{
+	return table_hash_words(s->index.seed, key, key_words(s));
+}
+
+static int index_open(struct series *s, struct err *e)
+{
+	struct table_form form = { .key_bytes = s->account->layout.size, .counters = 1, .limit = s->limit + 1 };
+
+	return table_open(&s->index, &form, e);
+}
+
+int series_new(struct series **ret, struct account *a, struct err *e)
+{
+	struct series *s = calloc(1, sizeof *s);
+	int r = -ENOMEM;
+
+	if (!s)
+		return err_set(e, -ENOMEM, "no memory");
+	s->account = account_ref(a);
+	s->limit = a->series ? a->series : 1;
+	s->at = calloc(s->limit, sizeof *s->at);
+	if (!s->at || (r = index_open(s, e)) < 0) {
+		series_free(&s);
+		return r;
+	}
+	key_set_other(&a->layout, s->at[0].key);
+	s->count = 1;
+	*ret = s;
+	return 0;
+}
+
+void series_free(struct series **s)
+{
+	if (!*s)
+		return;
+	account_unref(&(*s)->account);
+	table_close(&(*s)->index);
+	free((*s)->at);
+	free((*s)->gone);
+	free(*s);
+	*s = NULL;
+}
+
+static void aligned_key(const struct series *s, const uint8_t *key, uint64_t ret[KEY_WORDS_MAX])
+{
+	memcpy(ret, key, s->account->layout.size);
+}
+
+static struct one *find(struct series *s, const uint8_t *key)
+{
+	uint64_t words[KEY_WORDS_MAX], *place;
+
+	if (memcmp(key, s->at[0].key, s->account->layout.size) == 0)
+		return &s->at[0];
+	aligned_key(s, key, words);
+	place = table_find(&s->index, words, hash_of(s, words));
+	return place ? &s->at[*place] : NULL;
+}
+
+static struct one *add(struct series *s, const uint8_t *key)
+{
+	uint64_t words[KEY_WORDS_MAX], *place;
+
+	if (s->count == s->limit)
+		return NULL;
+	aligned_key(s, key, words);
+	place = table_find_or_add(&s->index, words, hash_of(s, words));
+	if (!place)
+		return NULL;
+	*place = s->count;
+	memcpy(s->at[s->count].key, key, s->account->layout.size);
+	return &s->at[s->count++];
+}
+
+int series_load(struct series *s, const struct series_state *states, size_t count)
+{
+	static const struct party_tally nothing;
+
+	for (size_t i = 0; i < count; i++) {
+		struct one *one = find(s, states[i].key);
+
+		if (memcmp(&states[i].total, &nothing, sizeof nothing) == 0)
+			continue;
+		if (!one)
+			one = add(s, states[i].key);
+		if (!one)
+			one = &s->at[0]; /* the limit was lowered */
+		party_tally_add(&one->total, &states[i].total);
+		one->changed = one == &s->at[0];
+	}
+	return 0;
+}
+
+static void remember_candidate(struct series *s, const uint8_t *key, uint64_t weight)
+{
+	struct candidate *smallest = s->candidates;
+
+	for (size_t i = 0; i < s->candidate_count; i++) {
+		if (memcmp(s->candidates[i].key, key, s->account->layout.size) == 0) {
+			s->candidates[i].weight += weight;
+			return;
+		}
+		if (s->candidates[i].weight < smallest->weight)
+			smallest = &s->candidates[i];
+	}
+	if (s->candidate_count < CANDIDATES)
+		smallest = &s->candidates[s->candidate_count++];
+	else if (weight <= smallest->weight)
+		return;
+	memcpy(smallest->key, key, s->account->layout.size);
+	smallest->weight = weight;
+}
+
+void series_add(struct series *s, const uint8_t *key, const struct party_tally *t)
+{
+	uint64_t weight = t->rx.l2_bytes + t->tx.l2_bytes;
+	struct one *one = find(s, key);
+
+	if (!one)
+		one = add(s, key);
+	if (!one) {
+		/* Cheap for the crowd: only what could be among the largest is remembered. */
+		if (s->candidate_count < CANDIDATES || weight > s->candidates[0].weight / 2)
+			remember_candidate(s, key, weight);
+		one = &s->at[0];
+	}
+	party_tally_add(&one->total, t);
+	one->weight += weight;
+	one->changed = true;
+}
+
+static int remember_gone(struct series *s, const struct one *one)
+{
+	struct one *grown = realloc(s->gone, (s->gone_count + 1) * sizeof *grown);
+
+	if (!grown)
+		return -ENOMEM;
+	s->gone = grown;
+	s->gone[s->gone_count] = *one;
+	s->gone[s->gone_count++].total = (struct party_tally){ 0 };
+	return 0;
+}
+
+/* The index has no removal: it is made anew, once a window at most. */
+static void reindex(struct series *s)
+{
+	table_clear(&s->index);
+	for (size_t i = 1; i < s->count; i++) {
+		uint64_t words[KEY_WORDS_MAX], *place;
+
+		aligned_key(s, s->at[i].key, words);
+		place = table_find_or_add(&s->index, words, hash_of(s, words));
+		if (place)
+			*place = i;
+	}
+}
+
+static struct one *smallest_of(struct series *s)
+{
+	struct one *smallest = NULL;
+
+	for (size_t i = 1; i < s->count; i++)
+		if (!smallest || s->at[i].weight < smallest->weight)
+			smallest = &s->at[i];
+	return smallest;
+}
+
+void series_settle(struct series *s)
+{
+	bool replaced = false;
+
+	for (size_t c = 0; c < s->candidate_count; c++) {
+		struct one *out = smallest_of(s);
+
+		if (!out || out->weight >= s->candidates[c].weight || remember_gone(s, out) < 0)
+			continue;
+		party_tally_add(&s->at[0].total, &out->total);
+		s->at[0].changed = true;
+		*out = (struct one){ .weight = s->candidates[c].weight };
+		memcpy(out->key, s->candidates[c].key, s->account->layout.size);
+		replaced = true;
+	}
+	s->candidate_count = 0;
+	if (replaced)
+		reindex(s);
+	for (size_t i = 0; i < s->count; i++)
+		s->at[i].weight /= 2;
+}
+
+static int append(struct series *s, struct booking *b, const struct one *one)
+{
+	struct series_state *grown = realloc(b->series, (b->series_count + 1) * sizeof *grown);
+
+	if (!grown)
+		return -ENOMEM;
+	b->series = grown;
+	grown[b->series_count] = (struct series_state){ .account = account_ref(s->account), .total = one->total };
+	memcpy(grown[b->series_count++].key, one->key, sizeof one->key);
+	return 0;
+}
+
+int series_changes(struct series *s, struct booking *b)
+{
+	for (size_t i = 0; i < s->gone_count; i++)
+		if (!find(s, s->gone[i].key) && append(s, b, &s->gone[i]) < 0)
+			return -ENOMEM;
+	s->gone_count = 0;
+	for (size_t i = 0; i < s->count; i++) {
+		if (!s->at[i].changed)
+			continue;
+		if (append(s, b, &s->at[i]) < 0)
+			return -ENOMEM;
+		s->at[i].changed = false;
+	}
+	return 0;
+}
+
+int series_snapshot(const struct series *s, struct snapshot_series **ret, size_t *ret_count)
+{
+	struct snapshot_series *out = malloc(s->count * sizeof *out);
+
+	if (!out)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->count; i++) {
+		memcpy(out[i].key, s->at[i].key, sizeof out[i].key);
+		out[i].total = s->at[i].total;
+	}
+	*ret = out;
+	*ret_count = s->count;
+	return 0;
+}

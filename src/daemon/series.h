@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* series.h -- the series that one account shows in /metrics: its largest keys, and `other`.
+ *
+ * Each series only ever grows. A key that gets a series begins at 0, what it had before stays in `other`; a series that is
+ * given up goes into `other` whole. So all series of an account always sum up to all that was booked. At most `limit` series,
+ * `other` among them. Thread: the main loop's. */
+#ifndef NETTALLY_DAEMON_SERIES_H
+#define NETTALLY_DAEMON_SERIES_H
+
+#include "count/table.h"
+#include "model/booking.h"
+#include "model/snapshot.h"
+
+struct series;
+
+int series_new(struct series **ret, struct account *a, struct err *e); /* keeps a reference to `a` */
+void series_free(struct series **s);
+
+/* As the ledger left them; totals of 0 are series that were given up. */
+int series_load(struct series *s, const struct series_state *states, size_t count);
+/* Adds what a tick brought for one key. */
+void series_add(struct series *s, const uint8_t *key, const struct party_tally *t);
+/* Once per window: gives series to keys that outgrew the smallest. */
+void series_settle(struct series *s);
+
+/* Those that changed since the last call, for the ledger; appended to the booking. 0 or -ENOMEM. */
+int series_changes(struct series *s, struct booking *b);
+/* *ret is the caller's to free(). */
+int series_snapshot(const struct series *s, struct snapshot_series **ret, size_t *ret_count);
+
+#endif
