@@ -173,6 +173,15 @@ int config_default(struct config **ret, struct err *e)
 	return 0;
 }
 
+void config_clear_interfaces(struct config *c)
+{
+	for (size_t i = 0; i < c->interface_count; i++)
+		free(c->interfaces[i].filter);
+	free(c->interfaces);
+	c->interfaces = NULL;
+	c->interface_count = 0;
+}
+
 void config_free(struct config **pc)
 {
 	struct config *c = *pc;
@@ -180,9 +189,7 @@ void config_free(struct config **pc)
 	*pc = NULL;
 	if (!c)
 		return;
-	for (size_t i = 0; i < c->interface_count; i++)
-		free(c->interfaces[i].filter);
-	free(c->interfaces);
+	config_clear_interfaces(c);
 	for (size_t i = 0; i < c->account_count; i++)
 		account_unref(&c->accounts[i]);
 	free(c->accounts);

@@ -348,6 +348,51 @@ static void lists_may_be_written_in_all_ways(void **state)
 	config_free(&c);
 }
 
+/* The text of packaging/nettally.conf; NULL where the sources are elsewhere. */
+static char *default_config(void)
+{
+	static const char here[] = "src/daemon/config_test.c";
+	char path[4096], *text;
+	size_t top = strlen(__FILE__) - strlen(here), len;
+	FILE *f;
+
+	snprintf(path, sizeof path, "%.*spackaging/nettally.conf", (int)top, __FILE__);
+	f = fopen(path, "r");
+	if (!f)
+		return NULL;
+	text = calloc(1, 1 << 16);
+	assert_non_null(text);
+	len = fread(text, 1, (1 << 16) - 1, f);
+	assert_true(len > 100);
+	fclose(f);
+	return text;
+}
+
+/* The file that is installed works as it is, and so does each setting that it shows behind a '#'. */
+static void the_default_file_is_right(void **state)
+{
+	char *text = default_config();
+	struct config *c;
+
+	(void)state;
+	if (!text)
+		skip();
+	c = load(text);
+	assert_true(c->accounts_default);
+	config_free(&c);
+	for (char *line = text; *line; line += strcspn(line, "\n") + (strchr(line, '\n') != NULL))
+		if (line[0] == '#' && (line[1] != ' ' || strncmp(line + 1, "    ", 4) == 0))
+			line[0] = ' ';
+	c = load(text);
+	assert_int_equal(c->interface_count, 1);
+	assert_int_equal(c->interfaces[0].ring_bytes, 32 << 20);
+	assert_int_equal(c->account_count, 2);
+	assert_int_equal(c->services.count, 2);
+	assert_string_equal(c->user, "nettally");
+	config_free(&c);
+	free(text);
+}
+
 static void listen_addresses_are_parsed(void **state)
 {
 	static const struct { const char *text; bool on; const char *address; unsigned port; } good[] = {
@@ -438,6 +483,9 @@ static void the_command_line_adds_to_the_default(void **state)
 		assert_int_equal(config_add_interface(c, name, &e), 0);
 	}
 	assert_int_equal(config_add_interface(c, "one", &e), -ENOSPC);
+	config_clear_interfaces(c);
+	assert_int_equal(config_add_interface(c, "one", &e), 0);
+	assert_int_equal(c->interface_count, 1);
 	config_free(&c);
 	config_free(&c);
 }
@@ -452,6 +500,7 @@ int main(void)
 		cmocka_unit_test(a_file_cut_anywhere_has_an_answer),
 		cmocka_unit_test(many_mistakes_end_somewhere),
 		cmocka_unit_test(lists_may_be_written_in_all_ways),
+		cmocka_unit_test(the_default_file_is_right),
 		cmocka_unit_test(listen_addresses_are_parsed),
 		cmocka_unit_test(files_that_cannot_be_read_are_problems),
 		cmocka_unit_test(the_command_line_adds_to_the_default),
