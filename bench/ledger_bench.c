@@ -18,6 +18,28 @@ static double now_s(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+static double cpu_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+struct moment {
+	double wall_s, cpu_s;
+};
+
+static struct moment now(void)
+{
+	return (struct moment){ now_s(), cpu_s() };
+}
+
+static void tell(const char *what, struct moment since)
+{
+	printf("%-40s %6.2f s, %6.2f s of CPU time\n", what, now_s() - since.wall_s, cpu_s() - since.cpu_s);
+}
+
 static void die(const struct err *e)
 {
 	fprintf(stderr, "ledger_bench: %s\n", e->msg);
@@ -64,12 +86,12 @@ static struct booking *make(struct account *a, int64_t window, uint32_t keys, ui
 
 static void step(struct ledger *l, const char *what, struct booking *b)
 {
-	double start = now_s();
+	struct moment start = now();
 	struct err e;
 
 	if (ledger_book(l, b, &e) < 0)
 		die(&e);
-	printf("%-40s %6.2f s\n", what, now_s() - start);
+	tell(what, start);
 	booking_free(&b);
 }
 
@@ -80,7 +102,7 @@ static void ask(const char *path, const char *what, int64_t limit, const char *s
 	FILE *nowhere = fopen("/dev/null", "w");
 	struct ledger_reader *r;
 	struct output *out;
-	double start = now_s();
+	struct moment start = now();
 	struct err e;
 
 	if (!nowhere || ledger_reader_open(&r, path, &e) < 0 || output_open(&out, nowhere, FORMAT_TSV, &e) < 0 ||
@@ -88,7 +110,7 @@ static void ask(const char *path, const char *what, int64_t limit, const char *s
 		die(&e);
 	ledger_reader_close(&r);
 	fclose(nowhere);
-	printf("%-40s %6.2f s\n", what, now_s() - start);
+	tell(what, start);
 }
 
 int main(int argc, char **argv)
@@ -116,9 +138,9 @@ int main(int argc, char **argv)
 	step(l, "the same keys on the next tick", make(a, 1700000040, keys, sightings));
 	step(l, "the next window", make(a, 1700000100, keys, sightings));
 	step(l, "1000 of its keys on the next tick", make(a, 1700000100, 1000, sightings < 1000 ? sightings : 1000));
-	double start = now_s();
+	struct moment start = now();
 	int r, rounds = 0;
-	double longest = 0, before = start;
+	double longest = 0, before = start.wall_s;
 	while ((r = ledger_maintain(l, 1700000100 + 8 * 86400, 50, &e)) > 0) {
 		double t = now_s();
 		longest = t - before > longest ? t - before : longest;
@@ -127,12 +149,13 @@ int main(int argc, char **argv)
 	}
 	if (r < 0)
 		die(&e);
-	printf("%-40s %6.2f s in %d calls, the longest %.2f s\n", "both windows rolled up", now_s() - start, rounds, longest);
+	tell("both windows rolled up", start);
+	printf("  in %d calls, the longest %.2f s\n", rounds, longest);
 	ask(path, "all of them summed", -1, NULL);
 	ask(path, "the ten largest", 10, "-rx_bytes");
-	start = now_s();
+	start = now();
 	ledger_close(&l);
-	printf("%-40s %6.2f s\n", "closed", now_s() - start);
+	tell("closed", start);
 	getrusage(RUSAGE_SELF, &usage);
 	printf("memory at most %ld MiB\n", usage.ru_maxrss / 1024);
 	account_unref(&a);

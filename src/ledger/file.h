@@ -8,7 +8,8 @@
 #include <sqlite3.h>
 #include <stdbool.h>
 
-/* A file up to this size is checked whole when it is opened (about 0.3 s); a larger one by its header, its length and its schema. */
+/* A file up to this size is checked whole when it is opened (about 0.3 s); a larger one by its header, its length and
+ * its schema. */
 #define LEDGER_CHECK_MAX (64LL << 20)
 
 /* The last part of the path's directory, mode 0750, where it is missing. */

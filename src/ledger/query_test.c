@@ -28,7 +28,8 @@ static const char *answer(struct bench *b, const struct query *q, char *buf, siz
 	fclose(to);
 	ledger_reader_close(&r);
 	if (x < 0)
-		snprintf(buf, size, "%d %s", x, why.msg + (strncmp(why.msg, b->path, strlen(b->path)) == 0 ? strlen(b->path) : 0));
+		snprintf(buf, size, "%d %s", x,
+			 why.msg + (strncmp(why.msg, b->path, strlen(b->path)) == 0 ? strlen(b->path) : 0));
 	return buf;
 }
 
