@@ -23,8 +23,8 @@ static int explain(const char *path, int code, struct err *e)
 	struct stat st;
 
 	if (code == -ENOENT || code == -ECONNREFUSED)
-		return err_set(e, code, "no daemon answers at %s: start one with 'nettally run -i INTERFACE', or say where it is with "
-			       "--control PATH or --ledger FILE", path);
+		return err_set(e, code, "no daemon answers at %s: start one with 'nettally run -i INTERFACE', or say where "
+			       "it is with --control PATH or --ledger FILE", path);
 	if (code != -EACCES)
 		return err_errno(e, code, "%s", path);
 	g = stat(path, &st) == 0 ? getgrgid(st.st_gid) : NULL;

@@ -100,8 +100,8 @@ static int set_param(struct query *q, enum format *format, const char *name, con
 	}
 	r = query_arg(q, name, value, ns_to_s(clock_system().utc_ns(NULL)), e);
 	if (r == -ENOENT)
-		return err_set(e, -EINVAL, "unknown parameter '%.40s': use from, to, every, where, by, bytes, sort, limit, format",
-			       name);
+		return err_set(e, -EINVAL, "unknown parameter '%.40s': use from, to, every, where, by, bytes, sort, limit, "
+			       "format", name);
 	return r;
 }
 
@@ -115,8 +115,8 @@ static int parse_query(struct query *q, enum format *format, const struct reques
 		if (set_param(q, format, r->url->params[i].name, r->url->params[i].value, e) < 0)
 			return -EINVAL;
 	if (q->limit > LIMIT_MAX)
-		return err_set(e, -EINVAL, "limit: at most %d rows a request; ask by ranges of time (from, to), or use nettally query",
-			       LIMIT_MAX);
+		return err_set(e, -EINVAL, "limit: at most %d rows a request; ask by ranges of time (from, to), or use "
+			       "nettally query", LIMIT_MAX);
 	return query_check(q, e);
 }
 

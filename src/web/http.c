@@ -74,7 +74,8 @@ static bool host_allowed(const struct http *h, const char *host)
 	       host_is(host, h->own);
 }
 
-static int answer(struct http *h, struct MHD_Connection *connection, const char *method, struct visit *v, struct reply *ret)
+static int answer(struct http *h, struct MHD_Connection *connection, const char *method, struct visit *v,
+		  struct reply *ret)
 {
 	const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
 
@@ -160,8 +161,9 @@ static socklen_t address_make(union address *ret, const struct addr *a, uint16_t
 static int explain(int code, const struct http_config *cf, struct err *e)
 {
 	if (code == -EADDRINUSE)
-		return err_set(e, code, "web server: %s port %u is in use by another program: choose another with --listen "
-			       "ADDRESS:PORT or web { listen = ... } (port 0 takes a free one), or --listen off", cf->address, cf->port);
+		return err_set(e, code, "web server: %s port %u is in use by another program: choose another with "
+			       "--listen ADDRESS:PORT or web { listen = ... } (port 0 takes a free one), or --listen off",
+			       cf->address, cf->port);
 	if (code == -EADDRNOTAVAIL)
 		return err_set(e, code, "web server: %s is no address of this machine", cf->address);
 	return err_errno(e, code, "web server: %s port %u", cf->address, cf->port);
@@ -217,7 +219,8 @@ static int http_start(struct http *h, const struct http_config *cf, struct err *
 	h->loopback = is_loopback(&a);
 	snprintf(h->own, sizeof h->own, a.family == ADDR_IP4 ? "%.40s" : "[%.40s]", cf->address);
 	snprintf(h->address, sizeof h->address, "%s:%u", h->own, port);
-	h->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, on_request, h,
+	/* ITC: without it, threads that have no room for another client would not hear that they are to end */
+	h->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, on_request, h,
 				     MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
 				     MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)THREADS,
 				     MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
