@@ -59,6 +59,7 @@ static void interface_json(struct json *j, const struct interface_books *b)
 	json_number(j, "lost_packets", b->lost_packets);
 	json_number(j, "filtered_packets", b->filtered_packets);
 	json_number(j, "malformed_packets", b->malformed_packets);
+	json_number(j, "in_flight_packets", b->in_flight_packets);
 	json_signed(j, "unaccounted_packets", unaccounted);
 	json_bool(j, "closes", unaccounted == 0);
 	json_end(j, '}');
@@ -110,13 +111,18 @@ static void interface_line(FILE *to, const struct interface_books *b, bool colou
 	int64_t unaccounted = interface_unaccounted(b);
 	uint64_t kernel = b->kernel_rx_packets + b->kernel_tx_packets, rest = kernel - b->lost_packets - b->filtered_packets;
 	bool by_frames = difference(rest, b->booked_frames) <= difference(rest, b->booked_packets);
+	uint64_t booked = by_frames ? b->booked_frames : b->booked_packets;
+	int64_t excused = (int64_t)(rest - booked) - unaccounted; /* see interface_unaccounted() */
 
 	page_field(to, b->name, 15);
-	fprintf(to, " kernel counted %" PRIu64 ", booked %" PRIu64 "%s, lost %" PRIu64 ", filtered %" PRIu64
-		    ", unaccounted %" PRId64 ": ",
-		kernel, by_frames ? b->booked_frames : b->booked_packets,
+	fprintf(to, " kernel counted %" PRIu64 ", booked %" PRIu64 "%s, lost %" PRIu64 ", filtered %" PRIu64, kernel, booked,
 		b->booked_frames == b->booked_packets ? "" : by_frames ? " frames" : " packets", b->lost_packets,
-		b->filtered_packets, unaccounted);
+		b->filtered_packets);
+	if (excused > 0)
+		fprintf(to, ", on their way %" PRId64, excused);
+	if (excused < 0)
+		fprintf(to, ", dropped by the driver %" PRId64, -excused);
+	fprintf(to, ", unaccounted %" PRId64 ": ", unaccounted);
 	page_word(to, colour, unaccounted ? PAGE_BAD : PAGE_GOOD, unaccounted ? "does NOT close" : "closes");
 	fputc('\n', to);
 }

@@ -65,14 +65,14 @@ static void test_metrics(void **state)
 	char *text = written(metrics_text);
 	static const char *const wanted[] = {
 		"nettally_build_info{version=\"0.1\"} 1\n",
-		"# TYPE nettally_hosts_bytes_total counter\n"
+		("# TYPE nettally_hosts_bytes_total counter\n"
 		"nettally_hosts_bytes_total{host=\"192.0.2.1\",packet_direction=\"ingress\",direction=\"receive\"} 100\n"
 		"nettally_hosts_bytes_total{host=\"192.0.2.1\",packet_direction=\"ingress\",direction=\"transmit\"} 200\n"
-		"nettally_hosts_bytes_total{host=\"other\",packet_direction=\"other\",direction=\"receive\"} 600\n",
+		"nettally_hosts_bytes_total{host=\"other\",packet_direction=\"other\",direction=\"receive\"} 600\n"),
 		"nettally_hosts_packets_total{host=\"192.0.2.1\",packet_direction=\"ingress\",direction=\"receive\"} 1\n",
 		"nettally_account_capture_bytes_total{service=\"\\\"<b>?[31m\\n\\\\?{}\xc3\xa4\"} 700\n",
-		"# TYPE nettally_capture_lost_packets_total counter\n"
-		"nettally_capture_lost_packets_total{reason=\"ring_full\"} 3\n",
+		("# TYPE nettally_capture_lost_packets_total counter\n"
+		 "nettally_capture_lost_packets_total{reason=\"ring_full\"} 3\n"),
 		"nettally_unaccounted_packets_total{interface=\"eth0\"} 0\n",
 		"nettally_interface_packets_total{interface=\"eth0\",direction=\"receive\"} 4\n",
 		"nettally_ledger_failing 1\n",
@@ -181,7 +181,10 @@ static void test_audit(void **state)
 	assert_has(text, "\"closes\":false\n}\n");
 	assert_null(strstr(text, "\"account\":\"capture\"")); /* no parties: nothing to balance */
 	free(text);
-	snapshot->interfaces[1].kernel_rx_packets = 5;
+	snapshot->interfaces[1].in_flight_packets = 4;
+	text = written(audit);
+	assert_has(text, "booked 5, lost 0, filtered 0, on their way 4, unaccounted 0: closes\n");
+	free(text);
 	assert_true(audit_closes(snapshot));
 	snapshot->accounts[0].total.tx.l2_bytes++;
 	assert_false(audit_closes(snapshot));
