@@ -105,6 +105,12 @@ def test_no_file(tmp_path):
     assert 'is a directory' in folder.errors
 
 
+def test_unknown_key(made):
+    result = read(made / 'ethernet.pcap', by='nonsense')
+    assert (result.status, result.text) == (2, '')
+    assert '"nonsense"' in result.errors and 'src_host' in result.errors
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason='root reads everything')
 def test_unreadable(made, tmp_path):
     path = tmp_path / 'secret.pcap'
