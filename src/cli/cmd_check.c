@@ -31,7 +31,7 @@ static void print_summary(const char *path, const struct config *c)
 	printf("%s; interfaces:", c->accounts_default ? " (the default ones)" : "");
 	for (size_t i = 0; i < c->interface_count; i++)
 		printf("%s %s", i ? "," : "", c->interfaces[i].name);
-	puts(c->interface_count ? "" : " none");
+	puts(c->interface_count ? "" : " the one of the default route");
 }
 
 int cmd_check(int argc, char **argv)

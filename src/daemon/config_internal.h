@@ -8,7 +8,6 @@
 
 #define CONFIG_INTERFACES_MAX 64
 #define CONFIG_ACCOUNTS_MAX 256
-#define CONFIG_LOCAL_MAX 1024
 
 struct config_loader {
 	const char *path;

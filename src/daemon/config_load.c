@@ -114,11 +114,7 @@ static void load_local(struct config_loader *l, cfg_t *top)
 		struct prefix prefix;
 		struct err e;
 
-		if (i == CONFIG_LOCAL_MAX)
-			config_problem(&l->p, v->line, "local: more than %d prefixes", CONFIG_LOCAL_MAX);
-		else if (i > CONFIG_LOCAL_MAX)
-			return;
-		else if (prefix_parse(&prefix, v->text, &e) < 0)
+		if (prefix_parse(&prefix, v->text, &e) < 0)
 			config_problem(&l->p, v->line, "local: %s", e.msg);
 		else if (prefix_set_add(&l->c->local, &prefix) < 0)
 			config_problem(&l->p, v->line, "local: out of memory");

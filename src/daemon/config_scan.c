@@ -244,7 +244,7 @@ static bool walk_value(struct scan *s, const struct token *name, struct token *k
 {
 	const char *text = s->t->text + name->at;
 	int len = name->len < 60 ? (int)name->len : 60;
-	bool first = true;
+	unsigned values = 0;
 
 	*k = next_token(s);
 	if (k->kind == 'w' || k->kind == 's')
@@ -253,7 +253,9 @@ static bool walk_value(struct scan *s, const struct token *name, struct token *k
 		config_problem(s->p, name->line, "'%.*s =' has no value behind it", len, text);
 		return false;
 	}
-	for (;; first = false) {
+	for (;; values++) {
+		bool first = values == 0;
+
 		*k = next_token(s);
 		if (k->kind == '}')
 			return true;
@@ -271,6 +273,10 @@ static bool walk_value(struct scan *s, const struct token *name, struct token *k
 			return true; /* a comma behind the last value is fine */
 		if (k->kind != 'w' && k->kind != 's') {
 			config_problem(s->p, k->line, "in the list of '%.*s' a value is missing", len, text);
+			return false;
+		}
+		if (values == CONFIG_LIST_MAX) {
+			config_problem(s->p, k->line, "the list of '%.*s' has more than %d values", len, text, CONFIG_LIST_MAX);
 			return false;
 		}
 	}

@@ -308,6 +308,34 @@ static void a_file_cut_anywhere_has_an_answer(void **state)
 	}
 }
 
+static void long_lists_end_somewhere(void **state)
+{
+	static const struct { int values; int code; } cases[] = {
+		{ CONFIG_LIST_MAX, 0 }, { CONFIG_LIST_MAX + 1, -EINVAL }, { 100000, -EINVAL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char *text = NULL, *problems;
+		size_t size = 0;
+		FILE *f = open_memstream(&text, &size);
+		struct config *c;
+		int r;
+
+		fputs("user = a\nservice s { tcp = {\n", f);
+		for (int k = 0; k < cases[i].values; k++)
+			fputs("1-9,", f);
+		fputs("} }\n", f);
+		fclose(f);
+		problems = problems_of(text, size, &c, &r);
+		assert_int_equal(r, cases[i].code);
+		assert_true(r == 0 || strcmp(problems, "-:3: the list of 'tcp' has more than 1024 values\n") == 0);
+		config_free(&c);
+		free(problems);
+		free(text);
+	}
+}
+
 static void many_mistakes_end_somewhere(void **state)
 {
 	char *text = NULL, *problems;
@@ -498,6 +526,7 @@ int main(void)
 		cmocka_unit_test(each_mistake_has_its_line),
 		cmocka_unit_test(bytes_that_are_no_text_are_refused),
 		cmocka_unit_test(a_file_cut_anywhere_has_an_answer),
+		cmocka_unit_test(long_lists_end_somewhere),
 		cmocka_unit_test(many_mistakes_end_somewhere),
 		cmocka_unit_test(lists_may_be_written_in_all_ways),
 		cmocka_unit_test(the_default_file_is_right),
