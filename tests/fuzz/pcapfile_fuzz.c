@@ -25,7 +25,6 @@ static uint64_t sum_frames(struct pcapfile *f)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static volatile uint64_t sum; /* so that the reads stay */
 	struct strings *strings;
 	struct pcapfile *f;
 	struct err e;
@@ -36,7 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	if (pcapfile_open(&f, path, strings, &e) == 0) {
-		sum += sum_frames(f);
+		if (sum_frames(f) == UINT64_MAX) /* never; so that the reads stay */
+			abort();
 		pcapfile_close(&f);
 	}
 	strings_free(&strings);
