@@ -19,6 +19,8 @@
 #include <unistd.h>
 
 #define STOP_TIMEOUT_S 20
+#define RELOAD_AGAIN_NS (NS_PER_S / 10)
+#define NEVER_NS (INT64_C(100) * 365 * 86400 * NS_PER_S)
 #define CONTROL_DIR "/run/nettally"
 #define CONTROL_DEFAULT CONTROL_DIR "/control.sock"
 
@@ -37,6 +39,7 @@ struct daemon {
 	struct loop_io *links_io;
 	int links_fd;
 	struct loop_timer *watchdog;
+	struct loop_timer *again;     /* a reload that waits for the one before */
 	bool interrupted, stopping;
 };
 
@@ -98,15 +101,16 @@ static void notify_reloading(void)
 	sd_notify(0, text);
 }
 
-static void on_reload(void *arg, int signo)
+static void reload(void *arg)
 {
 	struct daemon *d = arg;
 	struct config *fresh = NULL;
 	struct err e = { 0 };
 
-	(void)signo;
-	if (!d->options->config_path) {
-		log_notice("SIGHUP: there is no config file to read again");
+	if (d->stopping)
+		return;
+	if (pipeline_is_changing(d->pipeline)) { /* one after the other; many signals become one reload */
+		loop_set_timer(d->loop, d->again, RELOAD_AGAIN_NS, 0);
 		return;
 	}
 	notify_reloading();
@@ -120,6 +124,17 @@ static void on_reload(void *arg, int signo)
 		pipeline_refuse_reload(d->pipeline, e.msg);
 	}
 	sd_notify(0, "READY=1");
+}
+
+static void on_reload(void *arg, int signo)
+{
+	struct daemon *d = arg;
+
+	(void)signo;
+	if (d->options->config_path)
+		reload(d);
+	else
+		log_notice("SIGHUP: there is no config file to read again");
 }
 
 static void on_links(void *arg, uint32_t events)
@@ -230,6 +245,8 @@ static int add_handlers(struct daemon *d, struct err *e)
 		r = loop_add_signal(d->loop, SIGINT, on_stop, d, e);
 	if (r == 0)
 		r = loop_add_signal(d->loop, SIGHUP, on_reload, d, e);
+	if (r == 0)
+		r = loop_add_timer(d->loop, &d->again, NEVER_NS, 0, reload, d, e);
 	if (r == 0)
 		r = loop_add_fd(d->loop, &d->links_io, d->links_fd, EPOLLIN, on_links, d, e);
 	return r;

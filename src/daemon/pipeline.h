@@ -34,6 +34,8 @@ int pipeline_start(struct pipeline *p, struct booker *booker, struct err *e);
 
 /* A new configuration, taken on success; it is in force from the next tick on. Takes nothing and changes nothing when it fails. */
 int pipeline_reload(struct pipeline *p, struct config *config, struct err *e);
+/* A change is on its way and no other can be taken until the next tick is booked. */
+bool pipeline_is_changing(const struct pipeline *p);
 void pipeline_refuse_reload(struct pipeline *p, const char *why);
 
 /* A link or an address changed: looks at the interfaces again. */

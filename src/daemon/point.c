@@ -28,6 +28,12 @@ int point_new(struct point **ret, const struct config_interface *cf, uint32_t in
 	return 0;
 }
 
+void point_leave(struct point *p)
+{
+	if (p->ring_count)
+		p->leaving = true;
+}
+
 void point_close_rings(struct point *p)
 {
 	for (unsigned i = 0; i < p->ring_count; i++) {

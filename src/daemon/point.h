@@ -50,6 +50,8 @@ int point_start(struct point *p, struct err *e); /* the threads */
 /* Books what a handover brought, reads the kernel's counters. */
 void point_book(struct point *p, const struct tables *t);
 void point_read_kernel(struct point *p, struct netlink *n);
+/* Its rings will be asked for the last time at the next tick. */
+void point_leave(struct point *p);
 /* After the last handover. */
 void point_close_rings(struct point *p);
 

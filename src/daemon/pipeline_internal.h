@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* pipeline_internal.h -- the pipeline's state, and what its files say to each other: pipeline.c (the tick), pipeline_points.c
+ * (interfaces), pipeline_reload.c (plans and accounts that change), pipeline_show.c (what readers see). Thread: the main loop's. */
+#ifndef NETTALLY_DAEMON_PIPELINE_INTERNAL_H
+#define NETTALLY_DAEMON_PIPELINE_INTERNAL_H
+
+#include "daemon/books.h"
+#include "daemon/pipeline.h"
+#include "daemon/point.h"
+#include "daemon/sightings.h"
+#include "base/log.h"
+
+#define TICK_NS NS_PER_S
+
+struct pipeline {
+	struct loop *loop;
+	struct clock clock;
+	struct netlink *netlink;
+	struct strings *strings;
+	struct snapshot_box *box;
+	struct booker *booker;
+	struct loop_timer *timer;
+
+	struct config *config;
+	struct plan *plan;
+	struct books **books;          /* one per account, in the config's order */
+	struct sightings *sightings;
+	struct own_addresses own;
+	struct point **points;
+	size_t point_count;
+
+	struct config *next_config;    /* a reload or changed networks: in force after this tick */
+	struct plan *next_plan;
+	struct books **next_books;
+
+	bool ticking, finishing;
+	bool tick_changes_plan, tick_is_last; /* as the rings were asked when it began */
+	int64_t tick_began_ns, last_tick_ns;
+	int64_t clock_offset_ns;       /* wall clock less monotonic */
+	int64_t started_utc_s;
+	uint64_t ticks, entries;
+	uint64_t reloads, reloads_refused;
+	char reload_problem[256];
+	char listen[64];
+	struct counters counters;
+	uint16_t next_group;
+	struct log_limit memory_limit;
+};
+
+static inline int64_t utc_s(const struct pipeline *p)
+{
+	return ns_to_s(p->clock.utc_ns(p->clock.arg));
+}
+
+static inline int64_t monotonic_ns(const struct pipeline *p)
+{
+	return p->clock.monotonic_ns(p->clock.arg);
+}
+
+/* pipeline_points.c */
+int pipeline_add_point(struct pipeline *p, const struct config_interface *cf, struct err *e);
+int pipeline_take_up(struct pipeline *p, struct point *point, struct err *e);
+void pipeline_look_for(struct pipeline *p, struct point *point);    /* an interface that was away: is it back? */
+void pipeline_check_point(struct pipeline *p, struct point *point); /* one that is there: has it gone? */
+void pipeline_read_own_addresses(struct pipeline *p);
+int pipeline_copy_interfaces(const struct pipeline *p, struct interface_books **ret, size_t *ret_count);
+
+/* pipeline_reload.c */
+int pipeline_books_for(struct books ***ret, const struct config *cf, struct err *e);
+void pipeline_books_free(struct books ***books, size_t count);
+/* Where nobody configured `local`: do the interfaces' networks still stand as they are planned with? */
+void pipeline_follow_networks(struct pipeline *p);
+int pipeline_make_plan(struct pipeline *p, struct config *cf, struct plan **ret, struct err *e);
+/* All tables of the old plan have been booked and are gone: the new one, if there is one, is in force. */
+void pipeline_change_over(struct pipeline *p);
+
+/* pipeline_show.c */
+void pipeline_show(struct pipeline *p);
+
+/* pipeline.c */
+void pipeline_begin_tick(struct pipeline *p);
+
+#endif
