@@ -25,22 +25,24 @@
 #include <unistd.h>
 
 #define RING_BYTES_DEFAULT (32u << 20)
-#define SNAP_LEN_DEFAULT 1024u
-/* A block that holds anything is handed over after RETIRE_MS, however empty: small blocks mean
- * many of them, so that a reader that stalls at a low rate has blocks * RETIRE_MS before the
- * ring is full of nearly empty ones (2.5 s). */
-#define BLOCK_BYTES (256u << 10)
-#define BLOCKS_MIN 4u
+#define SNAP_LEN_DEFAULT 256u
+/* A block is handed over when it is full, or RETIRE_MS after its first frame. Each wakes the
+ * reader, which costs more than some hundred frames: so blocks are large. But a reader that
+ * stalls at a low rate has only blocks * RETIRE_MS before the ring is full of nearly empty ones:
+ * so there are at least 16 (32 by default: 640 ms). */
+#define BLOCK_BYTES_MIN (64u << 10)
+#define BLOCK_BYTES_MAX (1u << 20)
+#define BLOCKS_MIN 16u
+#define BLOCKS_WANTED 32u
 #define RETIRE_MS 20u
 #define FRAME_BYTES 2048u /* TPACKET_V3 packs frames; this only has to divide the block */
-#define SNAP_LEN_MAX (BLOCK_BYTES / 2)
 #define LINKTYPE_UNKNOWN 0xffff
 
 struct afpacket {
 	int fd;
 	uint8_t *map;
 	size_t map_bytes;
-	uint32_t block_count;
+	uint32_t block_bytes, block_count;
 	uint32_t block;                          /* the one that is read, or comes next */
 	struct tpacket_block_desc *open;         /* NULL: waiting for it */
 	const struct tpacket3_hdr *frame;        /* next frame in it */
@@ -52,12 +54,22 @@ struct afpacket {
 
 static struct tpacket_block_desc *block_at(const struct afpacket *a, uint32_t block)
 {
-	return (struct tpacket_block_desc *)(void *)(a->map + (size_t)block * BLOCK_BYTES);
+	return (struct tpacket_block_desc *)(void *)(a->map + (size_t)block * a->block_bytes);
 }
 
 static int set_option(const struct afpacket *a, int option, int value)
 {
 	return setsockopt(a->fd, SOL_PACKET, option, &value, sizeof value) < 0 ? -errno : 0;
+}
+
+/* A frame has to fit into a block with its headers. */
+static uint32_t snap_len_for(const struct afpacket *a, uint32_t wanted)
+{
+	uint32_t most = a->block_bytes / 2;
+
+	if (wanted == 0)
+		return SNAP_LEN_DEFAULT;
+	return wanted < most ? wanted : most;
 }
 
 /* Takes the first snap_len bytes of each frame; 0 takes no frame at all. */
@@ -107,22 +119,34 @@ static int set_options(struct afpacket *a, const struct afpacket_config *cf, str
 	return code < 0 ? err_errno(e, code, "%s: cannot set up the packet socket", cf->interface) : 0;
 }
 
+/* A power of two, so that the kernel finds whole pages for it. */
+static uint32_t block_bytes_for(uint32_t ring_bytes)
+{
+	uint32_t bytes = BLOCK_BYTES_MIN;
+
+	while (bytes < BLOCK_BYTES_MAX && bytes * 2 <= ring_bytes / BLOCKS_WANTED)
+		bytes *= 2;
+	return bytes;
+}
+
 static int map_ring(struct afpacket *a, const struct afpacket_config *cf, struct err *e)
 {
-	uint32_t bytes = cf->ring_bytes ? cf->ring_bytes : RING_BYTES_DEFAULT;
-	uint32_t blocks = bytes / BLOCK_BYTES + (bytes % BLOCK_BYTES != 0);
-	struct tpacket_req3 request = { .tp_block_size = BLOCK_BYTES, .tp_frame_size = FRAME_BYTES };
+	uint32_t ring_bytes = cf->ring_bytes ? cf->ring_bytes : RING_BYTES_DEFAULT;
+	uint32_t bytes = block_bytes_for(ring_bytes);
+	uint32_t blocks = ring_bytes / bytes + (ring_bytes % bytes != 0);
+	struct tpacket_req3 request = { .tp_block_size = bytes, .tp_frame_size = FRAME_BYTES };
 	void *map;
 
 	if (blocks < BLOCKS_MIN)
 		blocks = BLOCKS_MIN;
 	request.tp_block_nr = blocks;
-	request.tp_frame_nr = BLOCK_BYTES / FRAME_BYTES * blocks;
+	request.tp_frame_nr = bytes / FRAME_BYTES * blocks;
 	request.tp_retire_blk_tov = RETIRE_MS;
 	if (setsockopt(a->fd, SOL_PACKET, PACKET_RX_RING, &request, sizeof request) < 0)
 		return err_errno(e, -errno, "%s: cannot make a ring of %u MiB", cf->interface,
-				 (unsigned)((uint64_t)blocks * BLOCK_BYTES >> 20));
-	a->map_bytes = (size_t)blocks * BLOCK_BYTES;
+				 (unsigned)((uint64_t)blocks * bytes >> 20));
+	a->block_bytes = bytes;
+	a->map_bytes = (size_t)blocks * bytes;
 	map = mmap(NULL, a->map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, a->fd, 0);
 	if (map == MAP_FAILED)
 		return err_errno(e, -errno, "%s: cannot map the ring", cf->interface);
@@ -194,7 +218,6 @@ static int join_fanout(const struct afpacket *a, const struct afpacket_config *c
 
 int afpacket_open(struct afpacket **ret, const struct afpacket_config *cf, struct err *e)
 {
-	uint32_t snap_len = cf->snap_len ? cf->snap_len : SNAP_LEN_DEFAULT;
 	struct afpacket *a = calloc(1, sizeof *a);
 	int code;
 
@@ -216,7 +239,7 @@ int afpacket_open(struct afpacket **ret, const struct afpacket_config *cf, struc
 	if (code == 0) {
 		/* From here on frames come: not before the fanout, where each ring would get all
 		 * of them. */
-		code = attach_snap_len(a, snap_len < SNAP_LEN_MAX ? snap_len : SNAP_LEN_MAX);
+		code = attach_snap_len(a, snap_len_for(a, cf->snap_len));
 		if (code < 0)
 			err_errno(e, code, "%s: cannot start to capture", cf->interface);
 	}
