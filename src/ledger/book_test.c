@@ -61,7 +61,8 @@ static void test_counters_stay_at_the_top(void **state)
 	must(ledger_book(b->ledger, k, &e));
 	must(ledger_book(b->ledger, k, &e));
 	assert_ask(b, "SELECT rx_packets || ' ' || rx_l2_bytes || ' ' || rx_l3_bytes || ' ' || tx_packets || ' ' || "
-		      "typeof(tx_packets) FROM record_hosts", "9223372036854775807 9223372036854775807 10 9223372036854775807 integer");
+		      "typeof(tx_packets)"
+		      " FROM record_hosts", "9223372036854775807 9223372036854775807 10 9223372036854775807 integer");
 	assert_ask(b, "SELECT rx_packets FROM total", "9223372036854775807");
 	booking_free(&k);
 	account_unref(&a);

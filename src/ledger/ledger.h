@@ -38,8 +38,8 @@ int ledger_define(struct ledger *l, struct account *const *accounts, size_t coun
 int ledger_book(struct ledger *l, const struct booking *b, struct err *e);
 
 /* The cumulative series as last booked, for /metrics to go on from; *ret_series is the caller's to free() (each holds no
- * reference). `total` is the sum over all records ever booked for the account. Call it while the caller owns `strings`: before the
- * ledger goes to its thread. */
+ * reference). `total` is the sum over all records ever booked for the account. Call it while the caller owns `strings`:
+ * before the ledger goes to its thread. */
 int ledger_series(struct ledger *l, struct account *a, struct series_state **ret_series, size_t *ret_count,
 		  struct party_tally *ret_total, struct err *e);
 

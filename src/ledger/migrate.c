@@ -10,7 +10,7 @@ static const char schema_sql[] =
 #include "schema_sql.inc"
 	;
 
-/* steps[i] brings version i to i + 1. Append here, raise LEDGER_VERSION, and add the old version to migrate_test.c. */
+/* steps[i] brings version i to i + 1. Append here, raise LEDGER_VERSION, and add a file of the old version to file_test.c. */
 static const char *const steps[] = {
 	schema_sql,
 };
