@@ -12,6 +12,7 @@ INSTALLED = [
     "usr/local/lib/sysusers.d/nettally.conf",
     "usr/local/lib/tmpfiles.d/nettally.conf",
     "usr/local/share/bash-completion/completions/nettally",
+    "usr/local/share/doc/nettally/nettally.conf",
     "usr/local/share/fish/vendor_completions.d/nettally.fish",
     "usr/local/share/man/man1/nettally.1",
     "usr/local/share/man/man5/nettally-ledger.5",
