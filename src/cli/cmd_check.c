@@ -13,7 +13,8 @@
 static void print_help(void)
 {
 	puts("Usage: nettally check [-c FILE]\n"
-	     "Reads a configuration file as the daemon would, and says what is wrong with it, each mistake as FILE:LINE: message.\n"
+	     "Reads a configuration file as the daemon would, and says what is wrong with it,\n"
+	     "each mistake as FILE:LINE: message.\n"
 	     "\n"
 	     "  -c, --config FILE  the file (default: " CONFIG_PATH_DEFAULT ")\n"
 	     "  -h, --help         this text\n"

@@ -142,7 +142,8 @@ int config_listen_parse(struct config_listen *ret, const char *text, struct err 
 		*ret = (struct config_listen){ 0 };
 		return 0;
 	}
-	if (count == 0 || digits[count] || count > 9 || !parse_listen_address(listen.address, text, colon ? (size_t)(colon - text) : 0))
+	if (count == 0 || digits[count] || count > 9 ||
+	    !parse_listen_address(listen.address, text, colon ? (size_t)(colon - text) : 0))
 		return err_set(e, -EINVAL, "'%.60s': write ADDRESS:PORT such as 127.0.0.1:9390 or [::1]:9390, or off", text);
 	port = strtoul(digits, NULL, 10);
 	if (port > 65535)

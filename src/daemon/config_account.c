@@ -151,8 +151,8 @@ static void load_parties(struct config_loader *l, cfg_t *s, struct account *a)
 		const struct config_value *v = config_value_at(s, keys[i], 0);
 
 		if (v)
-			config_problem(&l->p, v->line, "%s says which parties; without a key of a party (mac, host) in `by` there are none",
-				       keys[i]);
+			config_problem(&l->p, v->line, "%s says which parties; without a key of a party (mac, host) in `by` "
+				       "there are none", keys[i]);
 	}
 }
 

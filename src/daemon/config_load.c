@@ -102,8 +102,8 @@ static void read_owner(struct config_loader *l, cfg_t *s, const char *key, char 
 		return;
 	if (strspn(v->text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != len ||
 	    strchr("0123456789.-", v->text[0]))
-		config_problem(&l->p, v->line, "%s = '%s': a name is letters, digits, '_', '.' and '-', a letter or '_' first", key,
-			       v->text);
+		config_problem(&l->p, v->line,
+			       "%s = '%s': a name is letters, digits, '_', '.' and '-', a letter or '_' first", key, v->text);
 }
 
 static void load_local(struct config_loader *l, cfg_t *top)
@@ -146,7 +146,8 @@ static void load_filter(struct config_loader *l, cfg_t *s, char **ret)
 static void load_interface(struct config_loader *l, cfg_t *s, const struct config_statement *st)
 {
 	static const struct config_word captures[] = {
-		{ "auto", CAPTURE_AUTO }, { "kernel", CAPTURE_KERNEL }, { "xdp", CAPTURE_XDP }, { "socket", CAPTURE_SOCKET }, { 0 },
+		{ "auto", CAPTURE_AUTO }, { "kernel", CAPTURE_KERNEL },
+		{ "xdp", CAPTURE_XDP }, { "socket", CAPTURE_SOCKET }, { 0 },
 	};
 	struct config_interface scratch = { .rings = 1 }, *i;
 	uint64_t ring_bytes = 0;

@@ -57,7 +57,8 @@ static bool scan_string(struct scan *s)
 			return false;
 		}
 		if (quote == '"' && c[0] == '$' && c[1] == '{') {
-			config_problem(s->p, s->line, "variables are not supported; where ${ is meant, write it in single quotes: '${'");
+			config_problem(s->p, s->line,
+				       "variables are not supported; where ${ is meant, write it in single quotes: '${'");
 			*c = '_';
 		}
 		if (c[0] != '\\' || c[1] == '\n' || c[1] == '\0')
@@ -325,7 +326,8 @@ static int walk(struct scan *s, int open[CONFIG_DEPTH_MAX], int *depth)
 		if (k.kind == '\0') {
 			if (*depth == 0)
 				return 0;
-			config_problem(s->p, s->t->statements[open[*depth - 1]].line, "this section is never closed: '}' is missing");
+			config_problem(s->p, s->t->statements[open[*depth - 1]].line,
+				       "this section is never closed: '}' is missing");
 			return -EINVAL;
 		}
 		if (k.kind == '}' && *depth > 0) {
@@ -334,7 +336,8 @@ static int walk(struct scan *s, int open[CONFIG_DEPTH_MAX], int *depth)
 		}
 		if (k.kind != 'w') {
 			config_problem(s->p, k.line, k.kind == 's' ? "'%.*s': a key is expected here, without quotes" :
-				       "'%.*s' out of place: a key is expected here", k.len < 60 ? (int)k.len : 60, s->t->text + k.at);
+				       "'%.*s' out of place: a key is expected here", k.len < 60 ? (int)k.len : 60,
+				       s->t->text + k.at);
 			return -EINVAL;
 		}
 		if (s->t->count == CONFIG_STATEMENTS_MAX) {

@@ -55,7 +55,8 @@ static const char example[] =
 	"service consensus { tcp = { 9981 } }\n"
 	"service siamux    { tcp = { 9984, \"8000-8010\" } }\n"
 	"service quic      { udp = { 9984 } }\n"
-	"account devices { by = { mac }            self = no  groups = no  every = 1s   keep = { \"1s:1d\", \"1h:28d\", \"1d:forever\" } }\n"
+	"account devices { by = { mac }            self = no  groups = no  every = 1s   keep = { \"1s:1d\", "
+	  "\"1h:28d\", \"1d:forever\" } }\n"
 	"account hosts   { by = { host }           of = local   every = 1min  bytes = l3 }\n"
 	"account clients { by = { host, service }  of = remote  every = 1min from = packets limit = 1000 series = 10 }\n"
 	"ledger { path = \"/var/lib/nettally/ledger.db\"  max_size = 10GiB }\n"
@@ -117,7 +118,8 @@ static void the_example_is_understood(void **state)
 static void nothing_written_means_the_defaults(void **state)
 {
 	static const char *const texts[] = { "", "\n", "#", "# only a comment\n", "#\n", "// x", "/* a\n b */", "\xef\xbb\xbf",
-					     "interface eth0 { }\r\n", "account a { by = mac }", "web { } ledger { } control { }" };
+					     "interface eth0 { }\r\n", "account a { by = mac }",
+	  "web { } ledger { } control { }" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(texts); i++) {
@@ -147,7 +149,8 @@ static const struct mistake { const char *text, *want; } mistakes[] = {
 	{ "/* x */\n/* y */\nfoo = 1", "3: unknown key 'foo'" },
 	{ "account a { by = mac tcp = 1 } service b { tcp = 2 }", "1: unknown key 'tcp' in account" },
 	{ "routes edge1 { mrt = \"x\"\n serves = { \"192.0.2.0/24\" } }", "1: routes: not supported by this version" },
-	{ "names { dns = yes }\nbmp { }\n\ngeo { }\nreports { key k { secret_file = x } }\ninfluxdb home {\ntable t { columns = {a} } }",
+	{ "names { dns = yes }\nbmp { }\n\ngeo { }\nreports { key k { secret_file = x } }\ninfluxdb home {\n"
+	  "table t { columns = {a} } }",
 	  "1: names: not\n2: bmp: not\n4: geo: not\n5: reports: not\n6: influxdb: not" },
 	{ "account f { by = { host }\nrules = \"x\"\nsocket = \"y\"\ncolumns = { \"a=b\" } }",
 	  "2: rules: not supported by this version\n3: socket: not\n4: columns: not" },
@@ -157,7 +160,8 @@ static const struct mistake { const char *text, *want; } mistakes[] = {
 	{ "include(\"x\")", "1: 'include' has no '='" },
 	{ "user = a\n\nuser = b", "3: 'user' is written twice, first in line 1" },
 	{ "account a { by = host\n by += mac }", "2: 'by' is written twice, first in line 1" },
-	{ "interface eth0 { }\ninterface eth1 { }\ninterface 'eth0' { }", "3: 'interface eth0' is written twice, first in line 1" },
+	{ "interface eth0 { }\ninterface eth1 { }\ninterface 'eth0' { }",
+	  "3: 'interface eth0' is written twice, first in line 1" },
 	{ "account a { by = host }\naccount a { by = mac }", "2: 'account a' is written twice, first in line 1" },
 	{ "web { }\n\nweb { }", "3: 'web' is written twice, first in line 1" },
 	{ "ledger = x", "1: 'ledger' is a section" },
@@ -200,15 +204,19 @@ static const struct mistake { const char *text, *want; } mistakes[] = {
 	{ "interface \"a b\" { }\ninterface '..' { }\ninterface '' { }\ninterface a:1 { }",
 	  "1: interface \"a b\"\n2: interface \"..\"\n3: interface \"\"\n4: interface \"a:1\"" },
 	{ "interface a {\ncapture = fast\nmirror = maybe\npromiscuous = 2\nrings = 0\nring_size = 1KiB\nsnap_len = 10\n}",
-	  "2: capture = 'fast': write one of auto, kernel, xdp, socket\n3: mirror = 'maybe': write yes or no\n4: promiscuous = '2'\n"
-	  "5: rings = '0': write a number from 1 to 64\n6: ring_size = 1KiB: between 256KiB and 1GiB\n7: snap_len = 10: headers" },
+	  "2: capture = 'fast': write one of auto, kernel, xdp, socket\n3: mirror = 'maybe': write yes or no\n"
+	  "4: promiscuous = '2'\n"
+	  "5: rings = '0': write a number from 1 to 64\n6: ring_size = 1KiB: between 256KiB and 1GiB\n"
+	  "7: snap_len = 10: headers" },
 	{ "interface a { rings = 65\nring_size = big\nsnap_len = 65536\nfilter = \"no such thing\" }",
 	  "1: rings\n2: ring_size: 'big' is no size\n3: snap_len\n4: filter: " },
 	{ "interface a {\nfilter = \"\" }", "2: filter is empty" },
 	{ "interface 'a/b' {\nrings = x }", "1: interface\n2: rings = 'x'" },
 	/* service */
-	{ "service a { tcp = { 80, \"90-80\",\n0,\n65536, http } }", "1: '90-80' is no port\n2: '0' is\n3: '65536' is\n3: 'http' is" },
-	{ "service a { tcp = 80 }\nservice b { udp = 80\n tcp = { \"70-90\" } }", "3: service \"b\": tcp port 80 belongs to service \"a\"" },
+	{ "service a { tcp = { 80, \"90-80\",\n0,\n65536, http } }",
+	  "1: '90-80' is no port\n2: '0' is\n3: '65536' is\n3: 'http' is" },
+	{ "service a { tcp = 80 }\nservice b { udp = 80\n tcp = { \"70-90\" } }",
+	  "3: service \"b\": tcp port 80 belongs to service \"a\"" },
 	{ "service a { }", "1: service a has no port" },
 	{ "\nservice 'a b' { tcp = 80 }", "2: service \"a b\": a name is" },
 	/* account */
@@ -216,8 +224,10 @@ static const struct mistake { const char *text, *want; } mistakes[] = {
 	  "1: account \"Hosts\"\n2: account \"9a\"\n3: account \"a-b\"" },
 	{ "\naccount a { }", "2: account a: by what?" },
 	{ "account a { by = { } }", "1: account a: by what?" },
-	{ "account a {\nby = { mac,\nhots,\nmac } }", "3: unknown key \"hots\"; there are: mac, host\n4: key \"mac\" is given twice" },
-	{ "account a { by = { mac, host, src_mac, dst_mac, src_host, dst_host, src_port, dst_port, interface, direction, vlan,\n ethertype, proto } }",
+	{ "account a {\nby = { mac,\nhots,\nmac } }",
+	  "3: unknown key \"hots\"; there are: mac, host\n4: key \"mac\" is given twice" },
+	{ "account a { by = { mac, host, src_mac, dst_mac, src_host, dst_host, src_port, dst_port, interface, "
+	  "direction, vlan,\n ethertype, proto } }",
 	  "2: more than 12 keys" },
 	{ "account a { by = host\nevery = 7s\n}", "2: every = 7s does not divide a day" },
 	{ "account a { by = host\nevery = 2d\n}", "2: every = 2d does not divide a day" },
@@ -235,13 +245,16 @@ static const struct mistake { const char *text, *want; } mistakes[] = {
 	{ "account a { by = host\nkeep = { \"1min\" } }", "2: keep: '1min': write WINDOW:AGE" },
 	{ "account a { by = host\nkeep = { \"1min:\" } }", "2: keep: '' is no duration" },
 	{ "account a { by = host\nkeep = { \":1d\" } }", "2: keep: '' is no duration" },
-	{ "account a { by = host every = 1s\nkeep = {'1s:1d','2s:1d','4s:1d','8s:1d','16s:1d','32s:1d','96s:1d','288s:1d','864s:1d'} }",
+	{ "account a { by = host every = 1s\n"
+	  "keep = {'1s:1d','2s:1d','4s:1d','8s:1d','16s:1d','32s:1d','96s:1d','288s:1d','864s:1d'} }",
 	  "2: keep = '864s:1d': more entries" },
 	/* places */
 	{ "web {\nlisten = \"localhost:80\" }", "2: listen = 'localhost:80': write ADDRESS:PORT" },
 	{ "web {\nlisten = \"127.0.0.1:65536\" }", "2: listen = '127.0.0.1:65536': a port is" },
 	{ "ledger {\npath = \"\"\nmax_size = 10 }", "2: path is empty\n3: max_size = 10: between 1MiB" },
-	{ "control {\nsocket = \"/a123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678\"\n"
+	{ "control {\n"
+	  "socket = "
+	  "\"/a123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678\"\n"
 	  "group = \"1a\" }", "2: socket has 110 characters; at most 107\n3: group = '1a': a name is" },
 	{ "user = a12345678901234567890123456789012", "1: user has 33 characters" },
 };
@@ -361,7 +374,8 @@ static void lists_may_be_written_in_all_ways(void **state)
 {
 	struct config *c = load("account a { by = { \"mac\", 'host', } every=1s bytes=l2 }\n"
 				"account b { by = host } account c{by={vlan}} local = 10.1.2.3\n"
-				"interface 'eth0.100' { filter = 'host 10.0.0.1 or ether host 00:11:22:33:44:55 and (not port 22)' }\n"
+			"interface 'eth0.100' { filter = 'host 10.0.0.1 or ether host 00:11:22:33:44:55 and (not port 22)' "
+	  "}\n"
 				"service web { tcp = 80 udp = { 80, 443 } } ledger { path = dir//l.db }\n");
 
 	(void)state;
@@ -428,8 +442,10 @@ static void listen_addresses_are_parsed(void **state)
 		{ ":80", true, "127.0.0.1", 80 }, { "9390", true, "127.0.0.1", 9390 }, { "0.0.0.0:0", true, "0.0.0.0", 0 },
 		{ "[::]:65535", true, "::", 65535 }, { "off", false, "", 0 },
 	};
-	static const char *const bad[] = { "", ":", "::", "::1", "::1:80", "[::1]", "[::1]80", "[127.0.0.1]:80", "127.0.0.1", "127.0.0.1:",
-					   "127.0.0.1:x", "127.0.0.1:80x", "127.0.0.1:-1", "127.0.0.1:65536", "127.0.0.1:9999999999",
+	static const char *const bad[] = { "", ":", "::", "::1", "::1:80", "[::1]", "[::1]80", "[127.0.0.1]:80",
+	  "127.0.0.1", "127.0.0.1:",
+					   "127.0.0.1:x", "127.0.0.1:80x", "127.0.0.1:-1", "127.0.0.1:65536",
+	  "127.0.0.1:9999999999",
 					   "host:80", "on", "OFF", "[]:80", "[:80", "256.0.0.1:80", " 80",
 					   "[0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000]:80" };
 	struct config_listen l;

@@ -3,8 +3,9 @@
  *
  * libConfuse 3.3 has traps, so it never sees a raw file. It counts a line too many at each C comment, takes an
  * unclosed comment or stray bytes without a word, puts environment variables into strings, lets the second of two
- * sections of one name replace the first, takes '|' in a key for a path, and stops at its first error. Here comments become blanks, such things become
- * problems, and a statement that was complained about can be blanked, so that the parser goes on behind it.
+ * sections of one name replace the first, takes '|' in a key for a path, and stops at its first error. Here
+ * comments become blanks, such things become problems, and a statement that was complained about can be blanked,
+ * so that the parser goes on behind it.
  * Thread: the loader's. */
 #ifndef NETTALLY_DAEMON_CONFIG_TEXT_H
 #define NETTALLY_DAEMON_CONFIG_TEXT_H

@@ -15,8 +15,9 @@ static int name_check(const char *name, struct err *e)
 
 	if (len == 0 || len >= SERVICE_NAME_MAX || name[0] == '-' ||
 	    strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != len)
-		return err_set(e, -EINVAL, "service \"%.60s\": a name is letters, digits, '_', '.' and '-', at most %d characters",
-			       name, SERVICE_NAME_MAX - 1);
+		return err_set(e, -EINVAL,
+			       "service \"%.60s\": a name is letters, digits, '_', '.' and '-', at most %d characters", name,
+			       SERVICE_NAME_MAX - 1);
 	if (strcmp(name, "other") == 0)
 		return err_set(e, -EINVAL, "service \"other\": this name stands for keys that found no room; take another one");
 	return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* service.h -- named services: a protocol and a port to an id, one array look-up a packet end.
  *
- * `service` of a packet is the service whose protocol and port one end has; the destination's port is asked first, then the source's.
+ * `service` of a packet is the service whose protocol and port one end has; the destination's port is
+ * asked first, then the source's.
  * Read-only after it was made. */
 #ifndef NETTALLY_MODEL_SERVICE_H
 #define NETTALLY_MODEL_SERVICE_H
