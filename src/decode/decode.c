@@ -85,7 +85,8 @@ static void ppp_layer(struct layer *l)
 {
 	const struct slice *rest = &l->c.rest;
 
-	if (rest->len >= 2 && rest->at[0] == 0xff && rest->at[1] == 0x03) /* RFC 1662: address, control */
+	/* RFC 1662: address, control. 0xff alone is no protocol number, but those two cut short. */
+	if (rest->len && rest->at[0] == 0xff && (rest->len == 1 || rest->at[1] == 0x03))
 		cursor_take(&l->c, 2);
 	unsigned protocol = ppp_take_protocol(&l->c);
 	if (l->c.truncated) {
@@ -115,7 +116,9 @@ static void pppoe_layer(struct layer *l)
 	if (h[0] != 0x11 || h[1] != 0)
 		return;
 	protocol = ppp_take_protocol(&l->c);
-	if (!l->c.truncated)
+	if (l->c.truncated)
+		l->p->malformed = 1;
+	else
 		ppp_protocol(l, protocol);
 }
 
@@ -125,11 +128,15 @@ static bool is_tag(unsigned type)
 }
 
 /* 802.2 SNAP with the OUI of encapsulated Ethernet (RFC 1042). Returns its EtherType, 0 = something else. */
-static unsigned snap_take_type(struct cursor *c)
+static unsigned snap_take_type(struct layer *l)
 {
 	static const uint8_t snap[6] = { 0xaa, 0xaa, 0x03, 0, 0, 0 };
-	const uint8_t *h = cursor_take(c, 8);
+	const struct slice *rest = &l->c.rest;
+	const uint8_t *h;
 
+	if (rest->len < 3 || (rest->len < 8 && memcmp(rest->at, snap, 3) == 0)) /* LLC is 3 bytes, SNAP 5 more */
+		l->p->malformed = 1;
+	h = cursor_take(&l->c, 8);
 	return h && memcmp(h, snap, sizeof snap) == 0 ? be16(h + 6) : 0;
 }
 
@@ -150,7 +157,7 @@ static void ethertype_layer(struct layer *l, unsigned type)
 	l->payload_at = l->c.rest.at;
 	if (type < ETHERTYPE_MIN) {
 		l->p->ethertype = 0;
-		type = snap_take_type(&l->c);
+		type = snap_take_type(l);
 		if (!type)
 			return;
 	}
