@@ -6,12 +6,20 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* A tick spans the end of a window, or of two when it comes late. */
+#define OPEN_WINDOWS 3
+
+struct open_window {
+	struct table keys;              /* -> 1 */
+	int64_t window_s;               /* INT64_MIN: none */
+	bool seen;                      /* in this tick */
+};
+
 struct books {
 	struct account *account;
 	struct key_layout delta_layout; /* FIELD_WINDOW and the account's key */
 	struct table delta;             /* this tick: window and key -> six counters */
-	struct table open;              /* keys of the newest window -> 1 */
-	int64_t open_window_s;
+	struct open_window open[OPEN_WINDOWS]; /* the newest first */
 	uint64_t overflowed, overflowed_tick;
 	struct party_tally total;
 	struct series *series;
@@ -25,17 +33,26 @@ void own_addresses_free(struct own_addresses *o)
 	*o = (struct own_addresses){ 0 };
 }
 
+static int open_keys(const struct account *a, struct open_window *w, struct err *e)
+{
+	struct table_form form = { .key_bytes = a->layout.size, .counters = 1, .limit = a->limit };
+
+	*w = (struct open_window){ .window_s = INT64_MIN };
+	return table_open(&w->keys, &form, e);
+}
+
 static int open_tables(struct books *b, struct err *e)
 {
 	struct table_form delta = { .counters = 6, .other_used = 3, .limit = UINT32_MAX };
-	struct table_form open = { .key_bytes = b->account->layout.size, .counters = 1, .limit = b->account->limit };
 	int r = key_layout_make(&b->delta_layout, b->account->layout.fields | FIELD_BIT(FIELD_WINDOW), e);
 
 	if (r < 0)
 		return r;
 	delta.key_bytes = b->delta_layout.size;
 	r = table_open(&b->delta, &delta, e);
-	return r < 0 ? r : table_open(&b->open, &open, e);
+	for (unsigned i = 0; i < OPEN_WINDOWS && r == 0; i++)
+		r = open_keys(b->account, &b->open[i], e);
+	return r;
 }
 
 int books_new(struct books **ret, struct account *a, struct err *e)
@@ -46,7 +63,6 @@ int books_new(struct books **ret, struct account *a, struct err *e)
 	if (!b)
 		return err_set(e, -ENOMEM, "no memory");
 	b->account = account_ref(a);
-	b->open_window_s = INT64_MIN;
 	r = open_tables(b, e);
 	if (r == 0)
 		r = series_new(&b->series, a, e);
@@ -64,7 +80,8 @@ void books_free(struct books **b)
 		return;
 	account_unref(&(*b)->account);
 	table_close(&(*b)->delta);
-	table_close(&(*b)->open);
+	for (unsigned i = 0; i < OPEN_WINDOWS; i++)
+		table_close(&(*b)->open[i].keys);
 	series_free(&(*b)->series);
 	free(*b);
 	*b = NULL;
@@ -96,11 +113,11 @@ void books_inherit(struct books *b, struct books *from)
 		from->series = mine;
 	}
 	if (b->account->every_s == from->account->every_s && b->account->limit == from->account->limit) {
-		struct table mine = b->open;
+		struct open_window mine[OPEN_WINDOWS];
 
-		b->open = from->open;
-		from->open = mine;
-		b->open_window_s = from->open_window_s;
+		memcpy(mine, b->open, sizeof mine);
+		memcpy(b->open, from->open, sizeof mine);
+		memcpy(from->open, mine, sizeof mine);
 	}
 }
 
@@ -149,24 +166,55 @@ static bool is_wanted(const struct books *b, const struct key_layout *l, const s
 	return (a->self && a->groups) || is_wanted_party(a, l, own, key);
 }
 
-/* Makes sure that a new window begins with no keys; an older window (a clock that went back) is not limited. */
+/* The newest window's place is made by pushing the oldest out. NULL: older than all that are open. */
+static struct open_window *open_window(struct books *b, int64_t window_s)
+{
+	struct open_window *w = b->open, oldest = b->open[OPEN_WINDOWS - 1];
+	unsigned i = 0;
+
+	while (i < OPEN_WINDOWS && w[i].window_s > window_s)
+		i++;
+	if (i == OPEN_WINDOWS)
+		return NULL;
+	if (w[i].window_s == window_s)
+		return &w[i];
+	if (i == 0 && w[0].window_s != INT64_MIN)
+		series_settle(b->series);
+	memmove(&w[i + 1], &w[i], (OPEN_WINDOWS - 1 - i) * sizeof *w);
+	w[i] = oldest;
+	table_clear(&w[i].keys);
+	w[i].window_s = window_s;
+	return &w[i];
+}
+
+/* A window older than the open ones (a clock that went back) is not limited. */
 static bool has_room(struct books *b, int64_t window_s, const uint64_t *key)
 {
-	unsigned words = b->account->layout.size / 8;
+	struct open_window *w = open_window(b, window_s);
 	uint64_t *mark;
 
-	if (window_s > b->open_window_s) {
-		if (b->open_window_s != INT64_MIN)
-			series_settle(b->series);
-		table_clear(&b->open);
-		b->open_window_s = window_s;
-	}
-	if (window_s < b->open_window_s)
+	if (!w)
 		return true;
-	mark = table_find_or_add(&b->open, key, table_hash_words(b->open.seed, key, words));
+	w->seen = true;
+	mark = table_find_or_add(&w->keys, key, table_hash_words(w->keys.seed, key, b->account->layout.size / 8));
 	if (mark)
 		*mark = 1;
 	return mark != NULL;
+}
+
+/* Gives back the memory of windows that are over; one that is late begins with no keys. */
+static void close_old_windows(struct books *b)
+{
+	for (unsigned i = 0; i < OPEN_WINDOWS; i++) {
+		struct open_window *w = &b->open[i], fresh;
+
+		if (i > 0 && !w->seen && w->keys.used && open_keys(b->account, &fresh, NULL) == 0) {
+			table_close(&w->keys);
+			fresh.window_s = w->window_s;
+			*w = fresh;
+		}
+		w->seen = false;
+	}
 }
 
 static void add_counters(uint64_t *c, const struct party_tally *t)
@@ -269,6 +317,7 @@ int books_close_tick(struct books *b, struct booking *booking, struct err *e)
 		if (slot_is_taken(&b->delta, table_slot(&b->delta, i)))
 			r = book_slot(b, booking, from, table_slot(&b->delta, i));
 	table_clear(&b->delta);
+	close_old_windows(b);
 	if (booking->batch_count > from)
 		booking->batches[from].overflowed = b->overflowed_tick;
 	b->overflowed += b->overflowed_tick;
@@ -283,8 +332,8 @@ int books_snapshot(const struct books *b, struct snapshot_account *ret)
 	*ret = (struct snapshot_account){
 		.account = account_ref(b->account),
 		.total = b->total,
-		.keys = b->open.used,
-		.window_utc_s = b->open_window_s == INT64_MIN ? 0 : b->open_window_s,
+		.keys = b->open[0].keys.used,
+		.window_utc_s = b->open[0].window_s == INT64_MIN ? 0 : b->open[0].window_s,
 		.overflowed = b->overflowed,
 	};
 	return series_snapshot(b->series, &ret->series, &ret->series_count);
