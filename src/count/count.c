@@ -14,6 +14,7 @@ enum side { SIDE_SRC, SIDE_DST };
 #define PENDING_MAX (2 * FRAME_BATCH)
 
 struct pending {
+	uint64_t home[PENDING_MAX];  /* byte offset of the slot where the search begins */
 	uint64_t hash[PENDING_MAX];
 	const struct packet *packet[PENDING_MAX];
 	uint8_t side[PENDING_MAX];
@@ -116,7 +117,8 @@ static void pend(struct count *c, struct pending *q, const struct packet *p, enu
 
 	build_key(&c->grain, p, side, key);
 	q->hash[q->count] = table_hash_words(c->table.seed, key, words);
-	table_prefetch(&c->table, q->hash[q->count]);
+	q->home[q->count] = table_home(&c->table, q->hash[q->count]) * c->table.stride;
+	__builtin_prefetch(c->table.slots + q->home[q->count], 1);
 	q->packet[q->count] = p;
 	q->side[q->count++] = (uint8_t)side;
 }
@@ -136,21 +138,31 @@ static void pend_batch(struct count *c, struct pending *q, const struct packet *
 	}
 }
 
-/* The commonest grain, by host alone, without a branch per field: the address and its family. */
+static inline void pend_host(const struct table *t, struct pending *q, const struct packet *p, enum side side)
+{
+	unsigned n = q->count++;
+	uint64_t *key = q->keys + n * 3;
+
+	/* Address, family, and padding, which decode cleared. */
+	memcpy(key, side == SIDE_SRC ? &p->src : &p->dst, 3 * sizeof *key);
+	q->hash[n] = table_hash_words(t->seed, key, 3);
+	q->home[n] = table_home(t, q->hash[n]) * t->stride;
+	__builtin_prefetch(t->slots + q->home[n], 1);
+	__builtin_prefetch(t->slots + q->home[n] + 64, 1);
+	q->packet[n] = p;
+	q->side[n] = (uint8_t)side;
+}
+
+/* The commonest grain, by host alone, without a branch per field. */
 static void pend_batch_host(struct count *c, struct pending *q, const struct packet *p, unsigned n)
 {
-	uint64_t *key = q->keys;
+	const struct table t = c->table;
 
-	for (unsigned i = 0; i < 2 * n; i++, key += 3) {
-		const struct addr *a = i & 1 ? &p[i >> 1].src : &p[i >> 1].dst;
-
-		memcpy(key, a, 3 * sizeof *key); /* address and family, padding zero: decode cleared it */
-		q->hash[i] = table_hash_words(c->table.seed, key, 3);
-		table_prefetch(&c->table, q->hash[i]);
-		q->packet[i] = &p[i >> 1];
-		q->side[i] = i & 1 ? SIDE_SRC : SIDE_DST;
+	q->count = 0;
+	for (unsigned i = 0; i < n; i++) {
+		pend_host(&t, q, &p[i], SIDE_DST);
+		pend_host(&t, q, &p[i], SIDE_SRC);
 	}
-	q->count = 2 * n;
 }
 
 /* Where what found no room is booked: all fields but the window are `other`. */
@@ -164,38 +176,41 @@ static uint64_t *other_slot(struct count *c, const uint64_t *key)
 	return table_find_or_add(&c->others, other, table_hash_words(c->others.seed, other, c->others.key_words));
 }
 
-static inline void add_packet(const struct grain *g, bool both_bases, uint64_t *counters, const struct packet *p,
+static inline void add_packet(const struct count *c, bool both_bases, uint64_t *counters, const struct packet *p,
 			      enum side side)
 {
+	counters += side == SIDE_SRC ? c->table.other_used : 0;
+	counters[0] += p->segments;
 	if (both_bases) {
-		if (side == SIDE_SRC)
-			counters += 3;
 		counters[1] += p->l2_bytes;
 		counters[2] += p->l3_bytes;
 	} else {
-		if (side == SIDE_SRC)
-			counters += 2;
-		counters[1] += g->basis == BYTES_L2 ? p->l2_bytes : p->l3_bytes;
+		counters[1] += c->grain.basis == BYTES_L2 ? p->l2_bytes : p->l3_bytes;
 	}
-	counters[0] += p->segments;
 }
 
 static inline __attribute__((always_inline)) void add_batch_of(struct count *c, const struct pending *q, unsigned words,
 								bool both_bases)
 {
+	uint64_t capacity = c->table.capacity;
+
 	for (unsigned i = 0; i < q->count; i++) {
 		const uint64_t *key = q->keys + i * words;
-		uint8_t *slot = table_probe(&c->table, key, table_home(&c->table, q->hash[i]), words);
+		uint8_t *slot = NULL;
 		uint64_t *counters;
 
+		if (capacity == c->table.capacity) /* it has not grown since the keys were looked up */
+			slot = table_probe(&c->table, key, c->table.slots + q->home[i], words);
 		if (slot && slot_is_taken(&c->table, slot))
 			counters = slot_counters(&c->table, slot);
+		else if (slot && table_has_room(&c->table))
+			counters = table_fill(&c->table, slot, key);
 		else
-			counters = table_add(&c->table, key, q->hash[i]);
+			counters = table_find_or_add(&c->table, key, q->hash[i]);
 		if (!counters)
 			counters = other_slot(c, key);
 		if (counters)
-			add_packet(&c->grain, both_bases, counters, q->packet[i], q->side[i]);
+			add_packet(c, both_bases, counters, q->packet[i], q->side[i]);
 	}
 }
 

@@ -8,6 +8,7 @@
 #define CAPACITY_MIN 512u
 #define CAPACITY_MAX UINT32_MAX       /* table_home() multiplies 32 bits */
 #define HUGE_FROM (4u << 20)          /* bytes from which huge pages are asked for */
+#define STEPS_FROM (1u << 19)         /* slots from which it grows by half: memory counts more than time */
 #define GIVE_BACK (2u << 20)          /* step in which a growing table gives the old one back */
 
 static uint32_t stride_of(unsigned bytes)
@@ -60,7 +61,7 @@ void table_close(struct table *t)
 
 static uint8_t *probe(const struct table *t, const uint64_t *key, uint64_t hash)
 {
-	return table_probe(t, key, table_home(t, hash), t->key_words);
+	return table_probe(t, key, table_slot(t, table_home(t, hash)), t->key_words);
 }
 
 /* Moves all slots of `old` into `t`, in the order of their homes, giving pages of the old back. False:
@@ -93,7 +94,7 @@ static bool move_slots(struct table *t, const struct table *old)
 static bool grow(struct table *t)
 {
 	struct table old = *t;
-	uint64_t capacity = t->capacity < 65536 ? t->capacity * 2 : t->capacity + t->capacity / 5 * 2;
+	uint64_t capacity = t->capacity < STEPS_FROM ? t->capacity * 2 : t->capacity + t->capacity / 2;
 
 	if (capacity > CAPACITY_MAX || map_slots(t, capacity) < 0) {
 		*t = old;
@@ -109,29 +110,17 @@ static bool grow(struct table *t)
 	return true;
 }
 
-uint64_t *table_add(struct table *t, const uint64_t *key, uint64_t hash)
-{
-	uint8_t *slot;
-
-	if (t->used >= t->limit)
-		return NULL;
-	if (t->used >= t->grow_at)
-		grow(t);
-	slot = probe(t, key, hash);
-	if (!slot && grow(t))
-		slot = probe(t, key, hash);
-	if (!slot)
-		return NULL;
-	memcpy(slot, key, t->key_words * 8u);
-	t->used++;
-	return slot_counters(t, slot);
-}
-
 uint64_t *table_find_or_add(struct table *t, const uint64_t *key, uint64_t hash)
 {
 	uint8_t *slot = probe(t, key, hash);
 
-	return slot && slot_is_taken(t, slot) ? slot_counters(t, slot) : table_add(t, key, hash);
+	if (slot && slot_is_taken(t, slot))
+		return slot_counters(t, slot);
+	if (t->used >= t->limit)
+		return NULL;
+	if ((!slot || t->used >= t->grow_at) && grow(t))
+		slot = probe(t, key, hash);
+	return slot ? table_fill(t, slot, key) : NULL;
 }
 
 uint64_t *table_find(const struct table *t, const uint64_t *key, uint64_t hash)

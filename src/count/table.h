@@ -43,8 +43,6 @@ struct table_form {
 int table_open(struct table *ret, const struct table_form *form, struct err *e);
 void table_close(struct table *t); /* accepts an all-zero table */
 
-/* For a key that table_probe() did not find: its counters, to add to at once; NULL at the limit. */
-uint64_t *table_add(struct table *t, const uint64_t *key, uint64_t hash);
 /* The slot's counters for `key`, to add to at once; NULL when the table is at its limit (or there is no memory) and the key is new. */
 uint64_t *table_find_or_add(struct table *t, const uint64_t *key, uint64_t hash);
 uint64_t *table_find(const struct table *t, const uint64_t *key, uint64_t hash);
@@ -79,14 +77,14 @@ static inline bool slot_is_taken(const struct table *t, uint8_t *slot)
 	return (c[0] | c[t->other_used]) != 0;
 }
 
-/* The slot of `key` or the free one where it would go; NULL past the tail. `words` is the table's key_words: a
- * constant where the caller knows it. */
+/* From `home` on, the slot of `key` or the free one where it would go; NULL past the tail. `words` is the
+ * table's key_words: a constant where the caller knows it. */
 static inline __attribute__((always_inline)) uint8_t *table_probe(const struct table *t, const uint64_t *key,
-								    uint64_t home, unsigned words)
+								    uint8_t *home, unsigned words)
 {
-	const uint8_t *end = t->slots + t->mapped - t->stride;
+	const uint8_t *end = t->slots + t->mapped;
 
-	for (uint8_t *slot = table_slot(t, home); slot <= end; slot += t->stride) {
+	for (uint8_t *slot = home; slot < end; slot += t->stride) {
 		const uint64_t *have = (const uint64_t *)(void *)slot;
 		uint64_t differs = 0;
 
@@ -96,6 +94,19 @@ static inline __attribute__((always_inline)) uint8_t *table_probe(const struct t
 			return slot; /* a free slot is all zero, and so may a key be */
 	}
 	return NULL;
+}
+
+/* A new key may go into the free slot that table_probe() gave, without growing. */
+static inline bool table_has_room(const struct table *t)
+{
+	return t->used < t->limit && t->used < t->grow_at;
+}
+
+static inline uint64_t *table_fill(struct table *t, uint8_t *slot, const uint64_t *key)
+{
+	memcpy(slot, key, t->key_words * 8u);
+	t->used++;
+	return slot_counters(t, slot);
 }
 
 /* Folds a 64x64 multiplication; the seeds keep either factor from being known to a sender. */
@@ -121,11 +132,6 @@ static inline uint64_t table_hash_words(const uint64_t seed[2], const uint64_t *
 static inline uint64_t table_home(const struct table *t, uint64_t hash)
 {
 	return ((hash >> 32) * t->capacity) >> 32;
-}
-
-static inline void table_prefetch(const struct table *t, uint64_t hash)
-{
-	__builtin_prefetch(table_slot(t, table_home(t, hash)), 1);
 }
 
 #endif

@@ -70,15 +70,35 @@ void key_set_other(const struct key_layout *l, uint8_t *key)
 			memset(key + l->at[f], 0xff, widths[f]);
 }
 
+static uint32_t get_u32(const uint8_t *at)
+{
+	uint32_t v;
+
+	memcpy(&v, at, sizeof v);
+	return v;
+}
+
+static uint16_t get_u16(const uint8_t *at)
+{
+	uint16_t v;
+
+	memcpy(&v, at, sizeof v);
+	return v;
+}
+
 bool key_field_is_other(const struct key_layout *l, const uint8_t *key, enum field f)
 {
+	uint64_t value;
+
 	/* An address of all ones is an address; its family says whether it is `other`. */
 	if (widths[f] == 16)
 		f = family_of(f);
-	for (unsigned i = 0; i < widths[f]; i++)
-		if (key[l->at[f] + i] != 0xff)
-			return false;
-	return true;
+	switch (widths[f]) {
+	case 1: return key[l->at[f]] == UINT8_MAX;
+	case 2: return get_u16(key + l->at[f]) == UINT16_MAX;
+	case 4: return get_u32(key + l->at[f]) == UINT32_MAX;
+	default: memcpy(&value, key + l->at[f], sizeof value); return value == UINT64_MAX;
+	}
 }
 
 void key_get_addr(const struct key_layout *l, const uint8_t *key, enum field host, struct addr *ret)
@@ -97,22 +117,6 @@ bool key_get_mac(const struct key_layout *l, const uint8_t *key, enum field mac,
 	for (unsigned i = 0; i < 6; i++)
 		ret[i] = (uint8_t)(v >> (40 - 8 * i));
 	return true;
-}
-
-static uint32_t get_u32(const uint8_t *at)
-{
-	uint32_t v;
-
-	memcpy(&v, at, sizeof v);
-	return v;
-}
-
-static uint16_t get_u16(const uint8_t *at)
-{
-	uint16_t v;
-
-	memcpy(&v, at, sizeof v);
-	return v;
 }
 
 int64_t key_get_number(const struct key_layout *l, const uint8_t *key, enum field f)
