@@ -148,7 +148,6 @@ static inline void pend_host(const struct table *t, struct pending *q, const str
 	q->hash[n] = table_hash_words(t->seed, key, 3);
 	q->home[n] = table_home(t, q->hash[n]) * t->stride;
 	__builtin_prefetch(t->slots + q->home[n], 1);
-	__builtin_prefetch(t->slots + q->home[n] + 64, 1);
 	q->packet[n] = p;
 	q->side[n] = (uint8_t)side;
 }

@@ -2,14 +2,17 @@
 #include "count/table.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 
 #define CAPACITY_MIN 512u
 #define CAPACITY_MAX UINT32_MAX       /* table_home() multiplies 32 bits */
+#define RESERVE_MAX (UINT64_C(16) << 30) /* bytes of address space for one table; only what is used takes memory */
+#define RESERVE_MIN (UINT64_C(1) << 20)
 #define HUGE_FROM (4u << 20)          /* bytes from which huge pages are asked for */
 #define STEPS_FROM (1u << 19)         /* slots from which it grows by half: memory counts more than time */
-#define GIVE_BACK (2u << 20)          /* step in which a growing table gives the old one back */
+#define CHUNK 1024u                   /* slots that are taken out at once while it grows */
 
 static uint32_t stride_of(unsigned bytes)
 {
@@ -18,20 +21,36 @@ static uint32_t stride_of(unsigned bytes)
 	return bytes <= 16 ? 16 : 1u << (32 - __builtin_clz(bytes - 1));
 }
 
-static int map_slots(struct table *t, uint64_t capacity)
+static uint64_t bytes_of(const struct table *t, uint64_t capacity)
 {
-	size_t bytes = (capacity + TABLE_TAIL) * t->stride; /* exactly: table_probe() ends there */
-	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	return (capacity + TABLE_TAIL) * t->stride;
+}
 
-	if (at == MAP_FAILED)
-		return -ENOMEM;
-	if (bytes >= HUGE_FROM)
-		madvise(at, bytes, MADV_HUGEPAGE);
-	t->slots = at;
-	t->mapped = bytes;
+static void set_capacity(struct table *t, uint64_t capacity)
+{
 	t->capacity = capacity;
+	t->in_use = bytes_of(t, capacity);
 	t->grow_at = capacity / 10 * 7;
-	return 0;
+}
+
+/* Address space for as many slots as there may ever be, so that growing moves nothing and no page is cleared twice. Where the
+ * system does not promise memory beyond what it has (vm.overcommit_memory = 2), less. */
+static int reserve(struct table *t)
+{
+	uint64_t most = t->limit < RESERVE_MAX / t->stride / 4 ? bytes_of(t, t->limit * 3 + CAPACITY_MIN) : RESERVE_MAX;
+
+	for (; most >= RESERVE_MIN || most >= bytes_of(t, CAPACITY_MIN); most /= 2) {
+		void *at = mmap(NULL, most, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+		if (at == MAP_FAILED)
+			continue;
+		if (most > HUGE_FROM)
+			madvise((uint8_t *)at + HUGE_FROM, most - HUGE_FROM, MADV_HUGEPAGE);
+		t->slots = at;
+		t->reserved = most;
+		return 0;
+	}
+	return -ENOMEM;
 }
 
 int table_open(struct table *ret, const struct table_form *form, struct err *e)
@@ -46,8 +65,9 @@ int table_open(struct table *ret, const struct table_form *form, struct err *e)
 
 	if (getrandom(t.seed, sizeof t.seed, 0) != sizeof t.seed)
 		return err_errno(e, -errno, "no random seed for a table");
-	if (map_slots(&t, CAPACITY_MIN) < 0)
+	if (reserve(&t) < 0)
 		return err_set(e, -ENOMEM, "no memory for a table");
+	set_capacity(&t, CAPACITY_MIN);
 	*ret = t;
 	return 0;
 }
@@ -55,7 +75,7 @@ int table_open(struct table *ret, const struct table_form *form, struct err *e)
 void table_close(struct table *t)
 {
 	if (t->slots)
-		munmap(t->slots, t->mapped);
+		munmap(t->slots, t->reserved);
 	*t = (struct table){ 0 };
 }
 
@@ -64,49 +84,74 @@ static uint8_t *probe(const struct table *t, const uint64_t *key, uint64_t hash)
 	return table_probe(t, key, table_slot(t, table_home(t, hash)), t->key_words);
 }
 
-/* Moves all slots of `old` into `t`, in the order of their homes, giving pages of the old back. False:
- * a run went past the tail. */
-static bool move_slots(struct table *t, const struct table *old)
+/* Slots that were taken out of the table. */
+struct taken_out {
+	uint8_t *slots;
+	size_t count, room;
+};
+
+static bool take_out(struct taken_out *o, const struct table *t, const uint8_t *slot)
 {
-	size_t given = 0;
+	if (o->count == o->room) {
+		size_t room = o->room ? o->room * 2 : CHUNK;
+		uint8_t *grown = realloc(o->slots, room * t->stride);
 
-	for (uint64_t i = 0; i < table_slots(old); i++) {
-		uint8_t *from = table_slot(old, i), *to;
-		const uint64_t *key = (const uint64_t *)(void *)from;
-		size_t behind = (size_t)(from - old->slots);
-
-		if (behind - given >= GIVE_BACK) {
-			madvise(old->slots + given, GIVE_BACK, MADV_DONTNEED);
-			given += GIVE_BACK;
-		}
-		if (!slot_is_taken(old, from))
-			continue;
-		to = probe(t, key, table_hash_words(t->seed, key, t->key_words));
-		if (!to)
+		if (!grown)
 			return false;
-		memcpy(to, from, old->stride);
+		o->slots = grown;
+		o->room = room;
 	}
+	memcpy(o->slots + o->count++ * t->stride, slot, t->stride);
 	return true;
 }
 
-/* Linear probing keeps slots near their homes, so a tail of 256 is passed only by a table that is full far
- * beyond grow_at; a larger one always has room. */
+/* Puts back those whose new home is at `from` or behind, keeps the others. */
+static void put_back(struct taken_out *o, struct table *t, uint64_t from)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < o->count; i++) {
+		uint8_t *slot = o->slots + i * t->stride, *to;
+		const uint64_t *key = (const uint64_t *)(void *)slot;
+		uint64_t hash = table_hash_words(t->seed, key, t->key_words);
+
+		if (table_home(t, hash) < from) {
+			memmove(o->slots + kept++ * t->stride, slot, t->stride);
+			continue;
+		}
+		to = probe(t, key, hash);
+		if (!to)
+			abort(); /* a run of TABLE_TAIL slots in a table half full: 1 in 10^20 */
+		memcpy(to, slot, t->stride);
+	}
+	o->count = kept;
+}
+
+/* In place, from the top down: a slot's new home lies behind its old one, where all has been put back already. The few
+ * near the bottom whose home is lower than the chunk they were in wait for the chunks below. */
 static bool grow(struct table *t)
 {
-	struct table old = *t;
 	uint64_t capacity = t->capacity < STEPS_FROM ? t->capacity * 2 : t->capacity + t->capacity / 2;
+	struct taken_out out = { 0 };
+	uint64_t end = table_slots(t);
 
-	if (capacity > CAPACITY_MAX || map_slots(t, capacity) < 0) {
-		*t = old;
+	if (capacity > CAPACITY_MAX || bytes_of(t, capacity) > t->reserved ||
+	    !(out.slots = malloc((size_t)(out.room = 4 * CHUNK) * t->stride))) {
 		t->grow_at = UINT64_MAX;
 		return false;
 	}
-	if (!move_slots(t, &old)) {
-		munmap(t->slots, t->mapped);
-		*t = old;
-		return false;
+	set_capacity(t, capacity);
+	while (end > 0) {
+		uint64_t from = end > CHUNK ? end - CHUNK : 0;
+
+		for (uint64_t i = from; i < end; i++)
+			if (slot_is_taken(t, table_slot(t, i)) && !take_out(&out, t, table_slot(t, i)))
+				abort(); /* no memory for kilobytes */
+		memset(table_slot(t, from), 0, (end - from) * t->stride);
+		put_back(&out, t, from);
+		end = from;
 	}
-	munmap(old.slots, old.mapped);
+	free(out.slots);
 	return true;
 }
 
@@ -135,19 +180,12 @@ void table_clear(struct table *t)
 	uint64_t used = t->used;
 
 	t->used = 0;
-	if (t->capacity > CAPACITY_MIN && used < t->capacity / 16) {
-		struct table smaller = *t;
-
-		if (map_slots(&smaller, t->capacity / 4 > CAPACITY_MIN ? t->capacity / 4 : CAPACITY_MIN) == 0) {
-			munmap(t->slots, t->mapped);
-			*t = smaller;
-			return;
-		}
-	}
-	if (t->mapped >= HUGE_FROM)
-		madvise(t->slots, t->mapped, MADV_DONTNEED);
+	if (t->in_use >= HUGE_FROM)
+		madvise(t->slots, t->in_use, MADV_DONTNEED);
 	else
-		memset(t->slots, 0, t->mapped);
+		memset(t->slots, 0, t->in_use);
+	if (t->capacity > CAPACITY_MIN && used < t->capacity / 16)
+		set_capacity(t, t->capacity / 4 > CAPACITY_MIN ? t->capacity / 4 : CAPACITY_MIN);
 }
 
 void table_compact(struct table *t)
@@ -163,7 +201,7 @@ void table_compact(struct table *t)
 		to++;
 	}
 	rest = ((uintptr_t)table_slot(t, to) + 4095) & ~(uintptr_t)4095;
-	end = (uintptr_t)t->slots + t->mapped;
+	end = (uintptr_t)t->slots + t->in_use;
 	if (rest < end)
 		madvise((void *)rest, end - rest, MADV_DONTNEED);
 }

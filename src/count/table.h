@@ -4,8 +4,8 @@
  * A slot is a key (words of 8 bytes), then counters (uint64_t), of which the first, or the one at
  * `other_used`, is never 0 in a slot that is taken: that is what tells it from a free one. Up to 64 bytes a slot is a power of two, so that it
  * never lies across a cache line. The place is the upper half of the hash times the capacity, then linear probing without wrap
- * into a short tail: growing walks old and new in one order and gives pages back as it goes, so
- * its peak is the new table alone. The hash is seeded per table: a sender cannot choose keys that
+ * into a short tail: so a table grows in place, from the top down, and takes no more memory than it has
+ * slots. The hash is seeded per table: a sender cannot choose keys that
  * collide. Slots move when the table grows: nothing may hold a pointer across an add.
  * Thread: one at a time; a table changes hands whole. Limit: `limit` keys. */
 #ifndef NETTALLY_COUNT_TABLE_H
@@ -27,7 +27,8 @@ struct table {
 	uint64_t grow_at;      /* keys at which it grows */
 	uint64_t limit;        /* keys at most */
 	uint64_t seed[2];
-	size_t mapped;         /* bytes of the mapping */
+	uint64_t in_use;       /* bytes of all slots */
+	uint64_t reserved;     /* bytes of address space */
 	uint32_t stride;       /* bytes of a slot */
 	uint16_t key_words, counters;
 	uint16_t other_used;   /* index of a second counter that marks a slot as taken */
@@ -82,7 +83,7 @@ static inline bool slot_is_taken(const struct table *t, uint8_t *slot)
 static inline __attribute__((always_inline)) uint8_t *table_probe(const struct table *t, const uint64_t *key,
 								    uint8_t *home, unsigned words)
 {
-	const uint8_t *end = t->slots + t->mapped;
+	const uint8_t *end = t->slots + t->in_use;
 
 	for (uint8_t *slot = home; slot < end; slot += t->stride) {
 		const uint64_t *have = (const uint64_t *)(void *)slot;
