@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #define RING_BYTES_DEFAULT (32u << 20)
-#define SNAP_LEN_DEFAULT 256u
+#define SNAP_LEN_DEFAULT 1024u
 /* A block is handed over when it is full, or RETIRE_MS after its first frame. Each wakes the
  * reader, which costs more than some hundred frames: so blocks are large. But a reader that
  * stalls at a low rate has only blocks * RETIRE_MS before the ring is full of nearly empty ones:
