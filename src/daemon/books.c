@@ -102,16 +102,36 @@ void books_set_total(struct books *b, const struct party_tally *total)
 	b->total = *total;
 }
 
+/* Another number of series: the same totals, in as many. What finds no memory is in the ledger, for the next start. */
+static void inherit_series(struct books *b, struct books *from)
+{
+	struct snapshot_series *have = NULL;
+	struct series_state *states = NULL;
+	struct series *mine = b->series;
+	size_t count = 0;
+
+	if (b->account->series == from->account->series) {
+		b->series = from->series;
+		from->series = mine;
+		return;
+	}
+	if (series_snapshot(from->series, &have, &count) == 0)
+		states = calloc(count + 1, sizeof *states);
+	for (size_t i = 0; states && i < count; i++) {
+		memcpy(states[i].key, have[i].key, sizeof states[i].key);
+		states[i].total = have[i].total;
+	}
+	if (states)
+		series_load(mine, states, count);
+	free(states);
+	free(have);
+}
+
 void books_inherit(struct books *b, struct books *from)
 {
 	b->total = from->total;
 	b->overflowed = from->overflowed;
-	if (b->account->series == from->account->series) {
-		struct series *mine = b->series;
-
-		b->series = from->series;
-		from->series = mine;
-	}
+	inherit_series(b, from);
 	if (b->account->every_s == from->account->every_s && b->account->limit == from->account->limit) {
 		struct open_window mine[OPEN_WINDOWS];
 

@@ -109,25 +109,6 @@ static struct one *add(struct series *s, const uint8_t *key)
 	return &s->at[s->count++];
 }
 
-int series_load(struct series *s, const struct series_state *states, size_t count)
-{
-	static const struct party_tally nothing;
-
-	for (size_t i = 0; i < count; i++) {
-		struct one *one = find(s, states[i].key);
-
-		if (memcmp(&states[i].total, &nothing, sizeof nothing) == 0)
-			continue;
-		if (!one)
-			one = add(s, states[i].key);
-		if (!one)
-			one = &s->at[0]; /* the limit was lowered */
-		party_tally_add(&one->total, &states[i].total);
-		one->changed = one == &s->at[0];
-	}
-	return 0;
-}
-
 static void remember_candidate(struct series *s, const uint8_t *key, uint64_t weight)
 {
 	struct candidate *smallest = s->candidates;
@@ -166,15 +147,44 @@ void series_add(struct series *s, const uint8_t *key, const struct party_tally *
 	one->changed = true;
 }
 
-static int remember_gone(struct series *s, const struct one *one)
+static int remember_gone(struct series *s, const uint8_t *key)
 {
 	struct one *grown = realloc(s->gone, (s->gone_count + 1) * sizeof *grown);
 
 	if (!grown)
 		return -ENOMEM;
 	s->gone = grown;
-	s->gone[s->gone_count] = *one;
-	s->gone[s->gone_count++].total = (struct party_tally){ 0 };
+	grown[s->gone_count] = (struct one){ 0 };
+	memcpy(grown[s->gone_count++].key, key, s->account->layout.size);
+	return 0;
+}
+
+/* The limit was lowered: the ledger is told that the key has no series any more, or it would be added again at each start. */
+static int move_to_other(struct series *s, const struct series_state *state)
+{
+	if (remember_gone(s, state->key) < 0)
+		return -ENOMEM;
+	party_tally_add(&s->at[0].total, &state->total);
+	s->at[0].changed = true;
+	return 0;
+}
+
+int series_load(struct series *s, const struct series_state *states, size_t count)
+{
+	static const struct party_tally nothing;
+
+	for (size_t i = 0; i < count; i++) {
+		struct one *one = find(s, states[i].key);
+
+		if (memcmp(&states[i].total, &nothing, sizeof nothing) == 0)
+			continue;
+		if (!one)
+			one = add(s, states[i].key);
+		if (!one && move_to_other(s, &states[i]) < 0)
+			return -ENOMEM;
+		if (one)
+			party_tally_add(&one->total, &states[i].total);
+	}
 	return 0;
 }
 
@@ -209,7 +219,7 @@ void series_settle(struct series *s)
 	for (size_t c = 0; c < s->candidate_count; c++) {
 		struct one *out = smallest_of(s);
 
-		if (!out || out->weight >= s->candidates[c].weight || remember_gone(s, out) < 0)
+		if (!out || out->weight >= s->candidates[c].weight || remember_gone(s, out->key) < 0)
 			continue;
 		party_tally_add(&s->at[0].total, &out->total);
 		s->at[0].changed = true;

@@ -70,14 +70,17 @@ class Daemon:
         self.interfaces, self.listen, self.env, self.prefix = interfaces, listen, env or {}, prefix
         if config is not None:
             self.config.write_text(config)
-        self.notes = []
         self._start(wait)
 
     def _start(self, wait):
         path = self.folder / "notify"
         path.unlink(missing_ok=True)
+        self.notes = []
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(str(path))
+        path.chmod(0o777)
+        self.listener = threading.Thread(target=self._listen, args=(self.notify, self.notes))
+        self.listener.start()
         command = [*self.prefix, self.binary, "run", "--ledger", self.ledger, "--listen", self.listen]
         for interface in self.interfaces:
             command += ["-i", interface]
@@ -87,12 +90,15 @@ class Daemon:
             self.process = self.namespace.start(command, stdout=log, stderr=log,
                                                 env={**os.environ, "NOTIFY_SOCKET": str(path), **self.env})
         if wait:
-            self.wait_note("READY=1")
+            try:
+                self.wait_note("READY=1")
+            except BaseException:
+                self.__exit__()
+                raise
 
     def again(self, wait=True):
         """Starts it once more, after it has ended."""
-        self.notify.close()
-        self.notes = []
+        self._hang_up()
         self._start(wait)
 
     def __enter__(self):
@@ -103,23 +109,33 @@ class Daemon:
             self.process.send_signal(signal.SIGCONT)
             self.process.kill()
             self.process.wait(10)
-        self.notify.close()
+        self._hang_up()
 
     def said(self):
         return self.log.read_text()
 
     # -- what it tells a service manager
 
-    def hear(self, seconds=0.0):
-        """Takes in what it has said, for so long; all notes so far, each with its time."""
-        end = time.monotonic() + seconds
+    def _listen(self, heard, notes):
+        """A manager that does not read would hold the daemon up."""
         while True:
-            self.notify.settimeout(max(0.001, end - time.monotonic()))
             try:
-                self.notes.append((time.monotonic(), self.notify.recv(4096).decode()))
-            except TimeoutError:
-                if time.monotonic() >= end:
-                    return self.notes
+                text = heard.recv(4096).decode()
+            except OSError:
+                return
+            if text == "":
+                return
+            notes.append((time.monotonic(), text))
+
+    def hear(self, seconds=0.0):
+        """What it has said so far, and says within so long; each note with its time."""
+        time.sleep(seconds)
+        return list(self.notes)
+
+    def _hang_up(self):
+        self.notify.shutdown(socket.SHUT_RDWR)
+        self.listener.join()
+        self.notify.close()
 
     def wait_note(self, note, seconds=15, after=0):
         end = time.monotonic() + seconds
@@ -143,11 +159,11 @@ class Daemon:
 
     def reload(self, config=None):
         """SIGHUP; waits until the new file is in force."""
-        before = self.status()["reloads"]
+        before = self.status()["reload"]["done"]
         if config is not None:
             self.config.write_text(config)
         self.process.send_signal(signal.SIGHUP)
-        self.until("the new file is in force", lambda: self.status()["reloads"] > before)
+        self.until("the new file is in force", lambda: self.status()["reload"]["done"] > before)
 
     # -- asking
 
