@@ -60,7 +60,7 @@ static int keep_default(struct account *a)
 	a->keep[0] = (struct keep){ a->every_s, 7 * DAY_S };
 	a->keep_count = 1;
 	for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
-		if (usual[i].window_s > a->every_s)
+		if (usual[i].window_s > a->every_s && usual[i].window_s % a->every_s == 0) /* 45 min make no hour */
 			a->keep[a->keep_count++] = usual[i];
 	a->keep[a->keep_count - 1].age_s = 0;
 	return 0;
