@@ -164,13 +164,17 @@ static void pend_batch_host(struct count *c, struct pending *q, const struct pac
 	}
 }
 
-/* Where what found no room is booked: all fields but the window are `other`. */
+/* Where what found no room is booked: all fields are `other` but the window and the side of `local`, by
+ * which accounts choose what is theirs. */
 static uint64_t *other_slot(struct count *c, const uint64_t *key)
 {
+	const struct key_layout *l = &c->grain.layout;
 	uint64_t other[KEY_WORDS_MAX];
 
-	memcpy(other, key, c->grain.layout.size);
-	key_set_other(&c->grain.layout, (uint8_t *)other);
+	memcpy(other, key, l->size);
+	key_set_other(l, (uint8_t *)other);
+	if (key_has(l, FIELD_LOCALITY))
+		((uint8_t *)other)[l->at[FIELD_LOCALITY]] = ((const uint8_t *)key)[l->at[FIELD_LOCALITY]];
 	c->overflowed++;
 	return table_find_or_add(&c->others, other, table_hash_words(c->others.seed, other, c->others.key_words));
 }
