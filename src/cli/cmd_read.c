@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -259,6 +260,23 @@ static void show_progress(struct reader *r)
 	fprintf(stderr, "\r%llu packets", (unsigned long long)r->packets);
 }
 
+/* Ctrl-C at `tcpdump -w - | nettally read -` reaches both: what was read is to be printed. */
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signo)
+{
+	(void)signo;
+	interrupted = 1;
+}
+
+static void catch_interrupts(void)
+{
+	struct sigaction act = { .sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND }; /* the second one kills */
+
+	sigaction(SIGINT, &act, NULL);
+	sigaction(SIGTERM, &act, NULL);
+}
+
 /* 0, or EXIT_FAILED after a damaged file, or EXIT_USAGE for a filter that does not compile. */
 static int read_file(struct reader *r, const char *path)
 {
@@ -271,8 +289,13 @@ static int read_file(struct reader *r, const char *path)
 
 	if (n < 0)
 		return fail(EXIT_FAILED, "read", &e);
-	while ((n = pcapfile_next(f, frames, 0, &e)) > 0) {
+	while (!interrupted && (n = pcapfile_next(f, frames, 0, &e)) != 0) {
 		unsigned count = (unsigned)n;
+
+		if (n == -EAGAIN)
+			continue; /* a signal */
+		if (n < 0)
+			break;
 
 		r->packets += count;
 		if (r->filter && apply_filter(r, frames, &count, &e) < 0) {
@@ -287,7 +310,7 @@ static int read_file(struct reader *r, const char *path)
 	pcapfile_close(&f);
 	if (r->shown_ns)
 		fprintf(stderr, "\r\033[K");
-	return n < 0 ? fail(EXIT_FAILED, "read", &e) : EXIT_OK;
+	return n < 0 && n != -EAGAIN ? fail(EXIT_FAILED, "read", &e) : EXIT_OK;
 }
 
 static int print_report(struct reader *r)
@@ -327,7 +350,8 @@ static int read_all(struct reader *r, int argc, char **argv)
 		return usage_error("read", "%s", e.msg);
 	r->started_ns = clock_system().monotonic_ns(NULL);
 	r->progress = isatty(STDERR_FILENO);
-	for (int i = 0; i < argc; i++) {
+	catch_interrupts();
+	for (int i = 0; i < argc && !interrupted; i++) {
 		int one = read_file(r, argv[i]);
 
 		if (one == EXIT_USAGE)

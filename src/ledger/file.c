@@ -131,7 +131,7 @@ int file_make_directory(const char *path, struct err *e)
 
 static int check_whole(sqlite3 *db, const char *path, struct err *e)
 {
-	char why[128];
+	char why[192], *detail;
 	sqlite3_stmt *s;
 	struct stat st;
 
@@ -145,20 +145,22 @@ static int check_whole(sqlite3 *db, const char *path, struct err *e)
 	sqlite3_finalize(s);
 	if (r < 0)
 		return r;
-	why[strcspn(why, "\n")] = '\0'; /* "*** in database main ***" and a line of detail */
-	return strcmp(why, "ok") == 0 ? 0 : sql_damaged(path, why, e);
+	detail = strchr(why, '\n') ? strchr(why, '\n') + 1 : why; /* behind "*** in database main ***" */
+	detail[strcspn(detail, "\n")] = '\0';
+	return strcmp(why, "ok") == 0 ? 0 : sql_damaged(path, detail, e);
 }
 
 /* The first transaction is made with a rollback journal, before WAL: from then on the main file has our
  * application_id, and is known as a ledger whatever happens. */
 static int set_up(sqlite3 *db, const char *path, struct err *e)
 {
-	int r = sql_exec(db, e, "PRAGMA trusted_schema = OFF; PRAGMA legacy_alter_table = ON; "
-				"PRAGMA auto_vacuum = INCREMENTAL; PRAGMA cell_size_check = ON");
+	int r = sql_exec(db, e, "PRAGMA trusted_schema = OFF; PRAGMA legacy_alter_table = ON; PRAGMA cell_size_check = ON");
 
 	sqlite3_busy_timeout(db, 2000);
 	if (r == 0)
 		r = check_whole(db, path, e);
+	if (r == 0) /* writes, even where it changes nothing: not before the file is known to be whole */
+		r = sql_exec(db, e, "PRAGMA auto_vacuum = INCREMENTAL");
 	if (r == 0)
 		r = migrate(db, e);
 	if (r == 0)
