@@ -10,6 +10,8 @@
 
 enum side { SIDE_SRC, SIDE_DST };
 
+#define OTHERS_MAX (1u << 20) /* windows */
+
 /* Two ends of each packet. */
 #define PENDING_MAX (2 * FRAME_BATCH)
 
@@ -268,7 +270,7 @@ int count_open(struct count *ret, const struct grain *g, struct err *e)
 
 	if (r < 0)
 		return r;
-	form.limit = UINT32_MAX;
+	form.limit = OTHERS_MAX;
 	r = table_open(&c.others, &form, e);
 	if (r < 0) {
 		table_close(&c.table);

@@ -15,6 +15,8 @@ struct open_window {
 	bool seen;                      /* in this tick */
 };
 
+#define DELTA_KEYS_MAX (1u << 26) /* of one tick: more than all rings' tables together bring */
+
 struct books {
 	struct account *account;
 	struct key_layout delta_layout; /* FIELD_WINDOW and the account's key */
@@ -43,7 +45,7 @@ static int open_keys(const struct account *a, struct open_window *w, struct err 
 
 static int open_tables(struct books *b, struct err *e)
 {
-	struct table_form delta = { .counters = 6, .other_used = 3, .limit = UINT32_MAX };
+	struct table_form delta = { .counters = 6, .other_used = 3, .limit = DELTA_KEYS_MAX };
 	int r = key_layout_make(&b->delta_layout, b->account->layout.fields | FIELD_BIT(FIELD_WINDOW), e);
 
 	if (r < 0)
