@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* addr.h -- IP and MAC addresses as values, with text both ways.
  *
- * An IPv4 address is kept in the last four bytes, with ::ffff:0:0/96 before it, but the family says
- * which it is: an IPv6 packet may carry ::ffff:1.2.3.4, and that is another address. Thread: any. */
+ * An IPv4 address is kept in the last four bytes, with ::ffff:0:0/96 before it, but the family
+ * says which it is: an IPv6 packet may carry ::ffff:1.2.3.4, and that is another address.
+ * Thread: any. */
 #ifndef NETTALLY_BASE_ADDR_H
 #define NETTALLY_BASE_ADDR_H
 

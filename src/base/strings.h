@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* strings.h -- interned strings: interface names, services, rules, names.
  *
- * Keys hold a 32-bit id instead of text. Ids start at 1; 0 stands for "nothing known" and reads as
- * "-". Append-only: a string, once added, stays where it is until strings_free(), so a reader thread
- * that got an id through a hand-over may call strings_at() while the owner adds more.
+ * Keys hold a 32-bit id instead of text. Ids start at 1; 0 stands for "nothing known" and reads
+ * as "-". Append-only: a string, once added, stays where it is until strings_free(), so a reader
+ * thread that got an id through a hand-over may call strings_at() while the owner adds more.
  * Thread: strings_add() only by the owner. Limit: STRINGS_MAX; then strings_add() gives 0. */
 #ifndef NETTALLY_BASE_STRINGS_H
 #define NETTALLY_BASE_STRINGS_H

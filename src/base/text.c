@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* text.c -- durations, sizes, times, people's numbers, JSON strings: see text.h. Everything is own arithmetic on
- * UTC, without locale and time zone. */
+/* text.c -- durations, sizes, times, people's numbers, JSON strings: see text.h. Everything is
+ * own arithmetic on UTC, without locale and time zone. */
 #include "base/text.h"
 
 #include "base/clock.h"
@@ -148,8 +148,8 @@ const char *human_count(uint64_t n, char *buf, size_t size)
 	return human(n, "", buf, size);
 }
 
-/* Days since 1970-01-01 of a date in the proleptic Gregorian calendar. Years begin in March here, so that the leap day
- * is a year's last; 146097 days are 400 years. */
+/* Days since 1970-01-01 of a date in the proleptic Gregorian calendar. Years begin in March
+ * here, so that the leap day is a year's last; 146097 days are 400 years. */
 static int64_t days_of_date(int64_t year, unsigned month, unsigned day)
 {
 	int64_t y = month <= 2 ? year - 1 : year;
@@ -308,8 +308,9 @@ int time_parse(int64_t *ret_utc_s, const char *text, int64_t now_utc_s, struct e
 	return 0;
 }
 
-/* Bytes of the UTF-8 character at `s`, 0 where there is none: RFC 3629, so no overlong form, no surrogate, nothing
- * above U+10FFFF. `s` ends with a NUL, which is no continuation byte, so nothing behind it is read. */
+/* Bytes of the UTF-8 character at `s`, 0 where there is none: RFC 3629, so no overlong form, no
+ * surrogate, nothing above U+10FFFF. `s` ends with a NUL, which is no continuation byte, so
+ * nothing behind it is read. */
 static size_t utf8_length(const char *s)
 {
 	const unsigned char *b = (const unsigned char *)s;

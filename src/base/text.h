@@ -12,7 +12,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* "1s" "5min" "90s" "1h" "1d" "1w", also "m" for minutes; no sign, no fraction; 1 s to 100 years. */
+/* "1s" "5min" "90s" "1h" "1d" "1w", also "m" for minutes; no sign, no fraction; 1 s to 100
+ * years. */
 int duration_parse(uint32_t *ret_s, const char *text, struct err *e);
 /* The largest unit that divides: 3600 -> "1h", 90 -> "90s". */
 const char *duration_format(uint32_t s, char *buf, size_t size);
@@ -29,12 +30,14 @@ const char *human_count(uint64_t n, char *buf, size_t size);
 /* RFC 3339 UTC, whole seconds: "2026-11-22T00:46:00Z". buf of at least TIME_TEXT_MAX. */
 #define TIME_TEXT_MAX 32
 const char *time_format(int64_t utc_s, char *buf, size_t size);
-/* RFC 3339 ("Z", an offset, a space instead of T, or a date alone = its midnight UTC), seconds since
- * 1970 ("1700000000"), "now", "today", "yesterday" (midnight UTC), "-1h" (that long before now). */
+/* RFC 3339 ("Z", an offset, a space instead of T, or a date alone = its midnight UTC), seconds
+ * since 1970 ("1700000000"), "now", "today", "yesterday" (midnight UTC), "-1h" (that long before
+ * now). */
 int time_parse(int64_t *ret_utc_s, const char *text, int64_t now_utc_s, struct err *e);
 
-/* Writes `text` as a JSON string with its quotes. Control characters, quotes, backslashes and bytes
- * that are no UTF-8 are escaped (a bad byte as \u00XX), "<" ">" "&" too, so that it can stand in a page. */
+/* Writes `text` as a JSON string with its quotes. Control characters, quotes, backslashes and
+ * bytes that are no UTF-8 are escaped (a bad byte as \u00XX), "<" ">" "&" too, so that it can
+ * stand in a page. */
 void json_string(FILE *to, const char *text);
 /* Copies, with every control character, DEL, and byte that is no UTF-8 replaced by '?': safe for a
  * terminal and for a TSV field. Returns `buf`. */

@@ -28,7 +28,8 @@ struct afpacket_config {
 	bool promiscuous;
 	bool loopback;             /* IFF_LOOPBACK */
 	uint32_t ring_bytes;       /* 0 = 32 MiB; rounded up to whole blocks, at least 1 MiB */
-	uint32_t snap_len;         /* 0 = 1024; what is copied of each frame, at most half a block (32 KiB in the smallest ring) */
+	/* What is copied of each frame, at most half a block (32 KiB in the smallest ring); 0 = 1024. */
+	uint32_t snap_len;
 	uint16_t fanout_group;     /* 0 = none */
 };
 

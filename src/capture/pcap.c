@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* pcap.c -- the records of a pcap file (draft-ietf-opsawg-pcap). The hot path of `nettally read`. */
+/* pcap.c -- the records of a pcap file (draft-ietf-opsawg-pcap). The hot path of `nettally
+ * read`. */
 #include "capture/pcapfile.h"
 #include "capture/pcapfile_format.h"
 
@@ -17,7 +18,8 @@ struct lengths {
 	uint32_t cap, wire;
 };
 
-/* In files before version 2.3 the original length comes first, in those of 2.3 either way (as libpcap's sf-pcap.c reads them). */
+/* In files before version 2.3 the original length comes first, in those of 2.3 either way (as
+ * libpcap's sf-pcap.c reads them). */
 static inline __attribute__((always_inline)) struct lengths record_lengths(const uint8_t *at, const struct pcap_variant v)
 {
 	uint32_t first = load32(at + 8, v.swap), second = load32(at + 12, v.swap);
@@ -43,8 +45,8 @@ static int record_unfit(struct pcapfile *f, struct err *e)
 	return 0;
 }
 
-/* Each record is checked once: its header before it is read, its bytes by `cap_len` against what is left. Callers
- * give a constant variant, so that the compiler makes a loop for each. */
+/* Each record is checked once: its header before it is read, its bytes by `cap_len` against what
+ * is left. Callers give a constant variant, so that the compiler makes a loop for each. */
 static inline __attribute__((always_inline)) int walk(struct pcapfile *f, struct frame *frames,
 						      const struct pcap_variant v, struct err *e)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* pcapfile.c -- opens a capture of either format, and turns the end of its bytes into the end or into damage. */
+/* pcapfile.c -- opens a capture of either format, and turns the end of its bytes into the end or
+ * into damage. */
 #include "capture/pcapfile.h"
 #include "capture/pcapfile_format.h"
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* pcapfile_format.h -- what the two formats, pcap.c and pcapng.c, share with pcapfile.c. Private to these.
+/* pcapfile_format.h -- what the two formats, pcap.c and pcapng.c, share with pcapfile.c. Private
+ * to these.
  *
- * A format's walk() takes whole records from `in` into frames. It is called again and again, and never waits:
- * where the next record is not whole it sets `need`, the bytes that the record wants as far as is known, and
- * returns the frames so far. What is damaged is left where it is until a call finds it first: so the frames before
- * the damage always come first. */
+ * A format's walk() takes whole records from `in` into frames. It is called again and again, and
+ * never waits: where the next record is not whole it sets `need`, the bytes that the record
+ * wants as far as is known, and returns the frames so far. What is damaged is left where it is
+ * until a call finds it first: so the frames before the damage always come first. */
 #ifndef NETTALLY_CAPTURE_PCAPFILE_FORMAT_H
 #define NETTALLY_CAPTURE_PCAPFILE_FORMAT_H
 
@@ -27,7 +28,8 @@ struct pcap_variant {
 };
 
 struct pcapfile {
-	/* The number of frames, 0 = see `need`, -EBADMSG = damage, with its reason alone in the sentence. */
+	/* The number of frames, 0 = see `need`, -EBADMSG = damage, with its reason alone in the
+	 * sentence. */
 	int (*walk)(struct pcapfile *f, struct frame *frames, struct err *e);
 	struct input in;
 	size_t need;
@@ -50,14 +52,15 @@ bool pcap_is_magic(uint32_t magic);
 #define PCAP_HEADER_LEN 24
 int pcap_start(struct pcapfile *f, struct err *e);
 
-/* The section header's block type reads the same in both byte orders; pcapng_start() looks at the byte-order magic. */
+/* The section header's block type reads the same in both byte orders; pcapng_start() looks at
+ * the byte-order magic. */
 #define PCAPNG_MAGIC 0x0a0d0d0a
 #define PCAPNG_HEADER_LEN 12
 int pcapng_start(struct pcapfile *f, struct err *e);
 void pcapng_stop(struct pcapfile *f);
 
-/* A LINKTYPE_ as files have it: without the FCS length and class bits above it, and the values of DLT_RAW that BSD
- * systems wrote turned into LINKTYPE_RAW. */
+/* A LINKTYPE_ as files have it: without the FCS length and class bits above it, and the values
+ * of DLT_RAW that BSD systems wrote turned into LINKTYPE_RAW. */
 uint16_t linktype_of_file(uint32_t word);
 
 static inline uint32_t load32(const uint8_t *b, bool swap)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* pcapfile_test.c -- captures of every variant, made here, read as a file and through a pipe, whole and cut at every byte. */
+/* pcapfile_test.c -- captures of every variant, made here, read as a file and through a pipe,
+ * whole and cut at every byte. */
 #include "capture/pcapfile.h"
 #include "capture/testing.h"
 #include "model/key.h"

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* pcapng.c -- the blocks of a pcapng file (draft-ietf-opsawg-pcapng).
  *
- * The section's length is not used: blocks are walked one by one, so that a length of -1 (not known) and a wrong
- * one do no harm. An interface's name is its if_name; where a section has several, one without a name is called by its
- * index, as soon as the second is described. A simple packet block has no time: its frame's is 0. */
+ * The section's length is not used: blocks are walked one by one, so that a length of -1 (not
+ * known) and a wrong one do no harm. An interface's name is its if_name; where a section has
+ * several, one without a name is called by its index, as soon as the second is described. A
+ * simple packet block has no time: its frame's is 0. */
 #include "capture/pcapfile.h"
 #include "capture/pcapfile_format.h"
 #include "base/slice.h"
@@ -56,7 +57,8 @@ static wide power10(unsigned n)
 	return p;
 }
 
-/* 64-bit ticks need no more than 20 digits or 94 bits (2^64 * 10^9): a resolution beyond gives 0. */
+/* 64-bit ticks need no more than 20 digits or 94 bits (2^64 * 10^9): a resolution beyond gives
+ * 0. */
 static int64_t ticks_to_ns(const struct pcapng_interface *i, uint64_t ticks)
 {
 	unsigned n = i->resolution & 0x7f;
@@ -210,7 +212,8 @@ static int packet_options(struct frame *ret, struct slice options, bool swap, st
 	return r;
 }
 
-/* 4.3, and A. of the draft: the obsolete block differs in its interface number, 16 bits before a drop count. 1 or -EBADMSG. */
+/* 4.3, and A. of the draft: the obsolete block differs in its interface number, 16 bits before a
+ * drop count. 1 or -EBADMSG. */
 static inline __attribute__((always_inline)) int packet_block(struct pcapfile *f, const uint8_t *block, uint32_t len,
 							      const bool swap, struct frame *ret, struct err *e)
 {
@@ -240,7 +243,8 @@ static inline __attribute__((always_inline)) int packet_block(struct pcapfile *f
 	return packet_options(ret, (struct slice){ block + 28 + padded, len - 32 - padded }, swap, e) < 0 ? -EBADMSG : 1;
 }
 
-/* 4.4: the captured length is not written: it is the original length or the snap length of interface 0. */
+/* 4.4: the captured length is not written: it is the original length or the snap length of
+ * interface 0. */
 static int simple_packet_block(struct pcapfile *f, const uint8_t *block, uint32_t len, struct frame *ret, struct err *e)
 {
 	uint32_t cap_len;
@@ -302,7 +306,8 @@ static int byte_order(struct pcapfile *f, const uint8_t *block, struct err *e)
 	return 0;
 }
 
-/* The next block, in bounds: 1 = a frame, 0 = a block without one, -EAGAIN = see `need`, -EBADMSG. */
+/* The next block, in bounds: 1 = a frame, 0 = a block without one, -EAGAIN = see `need`,
+ * -EBADMSG. */
 static inline __attribute__((always_inline)) int take_block(struct pcapfile *f, const bool swap, struct frame *ret,
 							    struct err *e)
 {
@@ -332,7 +337,8 @@ static inline __attribute__((always_inline)) int take_block(struct pcapfile *f, 
 	return r;
 }
 
-/* Until `n` is full or the byte order may have changed. Only a call that gives no frame tells its error. */
+/* Until `n` is full or the byte order may have changed. Only a call that gives no frame tells
+ * its error. */
 static inline __attribute__((always_inline)) int take_section(struct pcapfile *f, const bool swap, struct frame *frames,
 							      int *n, struct err *e)
 {

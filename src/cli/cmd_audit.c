@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* cmd_audit.c -- `nettally audit`: do the books close? From the running daemon; without one, from the ledger as last booked. */
+/* cmd_audit.c -- `nettally audit`: do the books close? From the running daemon; without one,
+ * from the ledger as last booked. */
 #include "cli/commands.h"
 #include "cli/control_client.h"
 #include "cli/place.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* cmd_check.c -- `nettally check`: all mistakes of a config file, as FILE:LINE: message lines that editors understand. */
+/* cmd_check.c -- `nettally check`: all mistakes of a config file, as FILE:LINE: message lines
+ * that editors understand. */
 #include "cli/commands.h"
 
 #include "daemon/config.h"

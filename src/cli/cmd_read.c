@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* cmd_read.c -- `nettally read`: accounts capture files, prints, exits. No ledger, no privileges. */
+/* cmd_read.c -- `nettally read`: accounts capture files, prints, exits. No ledger, no
+ * privileges. */
 #include "capture/filter.h"
 #include "capture/pcapfile.h"
 #include "cli/commands.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* commands.h -- the table of subcommands. Each takes its own argv (argv[0] = its name) and returns the exit status:
- * 0 all well, 1 it failed, 2 the command line or config is wrong. Errors go to standard error as "nettally: what: why". */
+/* commands.h -- the table of subcommands. Each takes its own argv (argv[0] = its name) and
+ * returns the exit status: 0 all well, 1 it failed, 2 the command line or config is wrong.
+ * Errors go to standard error as "nettally: what: why". */
 #ifndef NETTALLY_CLI_COMMANDS_H
 #define NETTALLY_CLI_COMMANDS_H
 

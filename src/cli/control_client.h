@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* control_client.h -- asks a running daemon: one line there, the whole answer back. Waits 10 s at most. */
+/* control_client.h -- asks a running daemon: one line there, the whole answer back. Waits 10 s
+ * at most. */
 #ifndef NETTALLY_CLI_CONTROL_CLIENT_H
 #define NETTALLY_CLI_CONTROL_CLIENT_H
 
@@ -9,8 +10,8 @@
 
 #define CONTROL_PATH_DEFAULT "/run/nettally/control.sock"
 
-/* *ret_answer is the caller's to free(). -ENOENT, -ECONNREFUSED: no daemon there (the sentence says how to start one);
- * -EACCES: which group may ask. */
+/* *ret_answer is the caller's to free(). -ENOENT, -ECONNREFUSED: no daemon there (the sentence
+ * says how to start one); -EACCES: which group may ask. */
 int control_ask(const char *path, const char *request, char **ret_answer, size_t *ret_len, struct err *e);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* place.h -- where the daemon and its ledger are, by the options that `status`, `audit` and `query` share. */
+/* place.h -- where the daemon and its ledger are, by the options that `status`, `audit` and
+ * `query` share. */
 #ifndef NETTALLY_CLI_PLACE_H
 #define NETTALLY_CLI_PLACE_H
 
@@ -11,11 +12,12 @@ struct place {
 	char ledger[256];
 };
 
-/* Fills in `control` and `ledger` from the options, the config file and the defaults, in this order. -EINVAL: the config
- * is wrong (its mistakes are printed). */
+/* Fills in `control` and `ledger` from the options, the config file and the defaults, in this
+ * order. -EINVAL: the config is wrong (its mistakes are printed). */
 int place_find(struct place *p, struct err *e);
 
-/* Options --json, --control PATH, --ledger FILE, -c FILE, --help. Returns -1 to go on, else the exit status. */
+/* Options --json, --control PATH, --ledger FILE, -c FILE, --help. Returns -1 to go on, else the
+ * exit status. */
 int place_options(struct place *p, int argc, char **argv, const char *help, int *ret_json);
 
 /* "json", "colour" or "text", for what standard output is. */

@@ -211,8 +211,8 @@ static void sort_level(const struct row_sorter *s, struct row_ref *rows, struct 
 	}
 }
 
-/* The value up to which at least `wanted` words go, found from the top byte down: the rows above it need no
- * sorting. */
+/* The value up to which at least `wanted` words go, found from the top byte down: the rows above
+ * it need no sorting. */
 static uint64_t word_bound(const struct row_ref *rows, size_t n, size_t wanted)
 {
 	uint64_t bound = 0, fixed = 0; /* bits of the bound that are decided */

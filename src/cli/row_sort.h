@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* row_sort.h -- puts the slots of a counted table in the order in which their rows are to be printed.
+/* row_sort.h -- puts the slots of a counted table in the order in which their rows are to be
+ * printed.
  *
- * A row's sort key is read as a sequence of 64-bit words, which order as its columns do: a number by its value, text by its
- * bytes, unknown first. Words are compared by radix, and the next is only looked at where the ones before are equal. So a million rows
- * are put in order without formatting each of them twenty times. */
+ * A row's sort key is read as a sequence of 64-bit words, which order as its columns do: a
+ * number by its value, text by its bytes, unknown first. Words are compared by radix, and the
+ * next is only looked at where the ones before are equal. So a million rows are put in order
+ * without formatting each of them twenty times. */
 #ifndef NETTALLY_CLI_ROW_SORT_H
 #define NETTALLY_CLI_ROW_SORT_H
 
@@ -36,7 +38,8 @@ uint8_t *row_slot(const struct count *c, const struct row_ref *row);
 void row_prefetch(const struct count *c, const struct row_ref *rows, size_t at, size_t n);
 uint64_t row_counter(const struct row_sorter *s, const struct row_ref *row, unsigned counter);
 
-/* Puts the first `wanted` rows in place and in order; the others are left out or lie behind. `spare` has room for `n` too. */
+/* Puts the first `wanted` rows in place and in order; the others are left out or lie behind.
+ * `spare` has room for `n` too. */
 void row_sort(const struct row_sorter *s, struct row_ref *rows, struct row_ref *spare, size_t n, size_t wanted);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* count.c -- builds keys, and adds. Works on a batch in three passes, so that the table's cache misses
- * of a whole batch overlap: keys and hashes, prefetch, add. */
+/* count.c -- builds keys, and adds. Works on a batch in three passes, so that the table's cache
+ * misses of a whole batch overlap: keys and hashes, prefetch, add. */
 #include "count/count.h"
 
 #include "base/clock.h"
@@ -166,8 +166,8 @@ static void pend_batch_host(struct count *c, struct pending *q, const struct pac
 	}
 }
 
-/* Where what found no room is booked: all fields are `other` but the window and the side of `local`, by
- * which accounts choose what is theirs. */
+/* Where what found no room is booked: all fields are `other` but the window and the side of
+ * `local`, by which accounts choose what is theirs. */
 static uint64_t *other_slot(struct count *c, const uint64_t *key)
 {
 	const struct key_layout *l = &c->grain.layout;

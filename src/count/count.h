@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* count.h -- packets into the grain table: one look at a packet, one booking at each end.
  *
- * The grain is the union of the fields that the accounts need. With a key of a party each packet is booked
- * twice, received by its destination and sent by its source; without one, once. A key that finds no room is
- * booked under `other` of its window, and counted: sums stay exact.
+ * The grain is the union of the fields that the accounts need. With a key of a party each packet
+ * is booked twice, received by its destination and sent by its source; without one, once. A key
+ * that finds no room is booked under `other` of its window, and counted: sums stay exact.
  * Thread: one at a time; handed over whole. */
 #ifndef NETTALLY_COUNT_COUNT_H
 #define NETTALLY_COUNT_COUNT_H

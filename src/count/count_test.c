@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* count_test.c -- the books of the grain table close: every packet is received once and sent once. */
+/* count_test.c -- the books of the grain table close: every packet is received once and sent
+ * once. */
 #include "count/count.h"
 
 #include "base/clock.h"
@@ -236,7 +237,8 @@ static void others_keep_their_locality(void **state)
 	free(p);
 }
 
-/* Each key of `a`, with the bytes that `b` keeps, is in `b`. `b` may have fields that are always unknown. */
+/* Each key of `a`, with the bytes that `b` keeps, is in `b`. `b` may have fields that are always
+ * unknown. */
 static void same_keys(const struct count *a, const struct count *b, bool l2, bool l3)
 {
 	assert_int_equal(a->table.used, b->table.used);

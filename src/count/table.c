@@ -33,8 +33,9 @@ static void set_capacity(struct table *t, uint64_t capacity)
 	t->grow_at = capacity / 10 * 7;
 }
 
-/* Address space for as many slots as there may ever be, so that growing moves nothing and no page is cleared twice. Where the
- * system does not promise memory beyond what it has (vm.overcommit_memory = 2), less. */
+/* Address space for as many slots as there may ever be, so that growing moves nothing and no
+ * page is cleared twice. Where the system does not promise memory beyond what it has
+ * (vm.overcommit_memory = 2), less. */
 static int reserve(struct table *t)
 {
 	uint64_t most = t->limit < RESERVE_MAX / t->stride / 4 ? bytes_of(t, t->limit * 3 + CAPACITY_MIN) : RESERVE_MAX;
@@ -127,8 +128,9 @@ static void put_back(struct taken_out *o, struct table *t, uint64_t from)
 	o->count = kept;
 }
 
-/* In place, from the top down: a slot's new home lies behind its old one, where all has been put back already. The few
- * near the bottom whose home is lower than the chunk they were in wait for the chunks below. */
+/* In place, from the top down: a slot's new home lies behind its old one, where all has been put
+ * back already. The few near the bottom whose home is lower than the chunk they were in wait for
+ * the chunks below. */
 static bool grow(struct table *t)
 {
 	uint64_t capacity = t->capacity < STEPS_FROM ? t->capacity * 2 : t->capacity + t->capacity / 2;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* table.h -- keys to counters: open addressing, key and counters side by side in one slot.
  *
- * A slot is a key (words of 8 bytes), then counters (uint64_t), of which the first, or the one at
- * `other_used`, is never 0 in a slot that is taken: that is what tells it from a free one. Up to 64 bytes a slot is a power of two, so that it
- * never lies across a cache line. The place is the upper half of the hash times the capacity, then linear probing without wrap
- * into a short tail: so a table grows in place, from the top down, and takes no more memory than it has
- * slots. The hash is seeded per table: a sender cannot choose keys that
- * collide. Slots move when the table grows: nothing may hold a pointer across an add.
- * Thread: one at a time; a table changes hands whole. Limit: `limit` keys. */
+ * A slot is a key (words of 8 bytes), then counters (uint64_t), of which the first, or the one
+ * at `other_used`, is never 0 in a slot that is taken: that is what tells it from a free one. Up
+ * to 64 bytes a slot is a power of two, so that it never lies across a cache line. The place is
+ * the upper half of the hash times the capacity, then linear probing without wrap into a short
+ * tail: so a table grows in place, from the top down, and takes no more memory than it has
+ * slots. The hash is seeded per table: a sender cannot choose keys that collide. Slots move when
+ * the table grows: nothing may hold a pointer across an add. Thread: one at a time; a table
+ * changes hands whole. Limit: `limit` keys. */
 #ifndef NETTALLY_COUNT_TABLE_H
 #define NETTALLY_COUNT_TABLE_H
 
@@ -44,15 +45,16 @@ struct table_form {
 int table_open(struct table *ret, const struct table_form *form, struct err *e);
 void table_close(struct table *t); /* accepts an all-zero table */
 
-/* The slot's counters for `key`, to add to at once; NULL when the table is at its limit (or there is no memory) and the key is new. */
+/* The slot's counters for `key`, to add to at once; NULL when the table is at its limit (or
+ * there is no memory) and the key is new. */
 uint64_t *table_find_or_add(struct table *t, const uint64_t *key, uint64_t hash);
 uint64_t *table_find(const struct table *t, const uint64_t *key, uint64_t hash);
 
 /* Takes all keys out, keeps the memory (gives back what is far too large). */
 void table_clear(struct table *t);
 
-/* Moves the taken slots to the front, in no order, and gives the rest of the memory back: slot i of `used` is then at
- * table_slot(t, i). Only table_close() may follow besides reading. */
+/* Moves the taken slots to the front, in no order, and gives the rest of the memory back: slot i
+ * of `used` is then at table_slot(t, i). Only table_close() may follow besides reading. */
 void table_compact(struct table *t);
 
 /* For walking: slots 0..table_slots(t). */
@@ -78,8 +80,8 @@ static inline bool slot_is_taken(const struct table *t, uint8_t *slot)
 	return (c[0] | c[t->other_used]) != 0;
 }
 
-/* From `home` on, the slot of `key` or the free one where it would go; NULL past the tail. `words` is the
- * table's key_words: a constant where the caller knows it. */
+/* From `home` on, the slot of `key` or the free one where it would go; NULL past the tail.
+ * `words` is the table's key_words: a constant where the caller knows it. */
 static inline __attribute__((always_inline)) uint8_t *table_probe(const struct table *t, const uint64_t *key,
 								    uint8_t *home, unsigned words)
 {

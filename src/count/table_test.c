@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* table_test.c -- the table against a plain array that does the same slowly: growth, limits, clearing. */
+/* table_test.c -- the table against a plain array that does the same slowly: growth, limits,
+ * clearing. */
 #include "count/table.h"
 
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The ledger's thread: books in order, tries again each second while the ledger cannot write, keeps house when there is
- * nothing to book. */
+/* The ledger's thread: books in order, tries again each second while the ledger cannot write,
+ * keeps house when there is nothing to book. */
 #include "daemon/booker.h"
 
 #include "base/clock.h"
@@ -304,7 +304,8 @@ int booker_start(struct booker **ret, struct ledger **l, const char *path, uint6
 void booker_give(struct booker *b, struct booking *booking)
 {
 	pthread_mutex_lock(&b->lock);
-	/* The ledger's thread keeps the bound. Should it hang in the kernel, what comes now is folded here. */
+	/* The ledger's thread keeps the bound. Should it hang in the kernel, what comes now is
+	 * folded here. */
 	if (b->pending.bytes > 2u * BOOKER_PENDING_MAX)
 		b->folded_records += booking_fold(booking);
 	pending_add(&b->pending, booking);

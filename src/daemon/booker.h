@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* booker.h -- the ledger's thread: takes bookings from the main loop, books them, keeps house in between.
+/* booker.h -- the ledger's thread: takes bookings from the main loop, books them, keeps house in
+ * between.
  *
- * A booking that the ledger cannot take (disk full, read-only) waits in order and is tried again each second; what waits
- * is bounded: over BOOKER_PENDING_MAX bytes the waiting bookings are merged (same account and window), and over that
- * folded into `other`, counted (pending.h). Thread: booker_give() and booker_state() from the main loop. */
+ * A booking that the ledger cannot take (disk full, read-only) waits in order and is tried again
+ * each second; what waits is bounded: over BOOKER_PENDING_MAX bytes the waiting bookings are
+ * merged (same account and window), and over that folded into `other`, counted (pending.h).
+ * Thread: booker_give() and booker_state() from the main loop. */
 #ifndef NETTALLY_DAEMON_BOOKER_H
 #define NETTALLY_DAEMON_BOOKER_H
 
@@ -20,8 +22,8 @@ void booker_give(struct booker *b, struct booking *booking); /* takes it */
 /* New definitions, applied in order with the bookings. */
 int booker_define(struct booker *b, struct account *const *accounts, size_t count);
 void booker_state(struct booker *b, struct snapshot_ledger *ret);
-/* Books what waits (at most `timeout_s`), then ends the thread. -ETIME: something could not be booked (the sentence says
- * how much). */
+/* Books what waits (at most `timeout_s`), then ends the thread. -ETIME: something could not be
+ * booked (the sentence says how much). */
 int booker_stop(struct booker **b, unsigned timeout_s, struct err *e);
 
 #endif

@@ -104,7 +104,8 @@ void books_set_total(struct books *b, const struct party_tally *total)
 	b->total = *total;
 }
 
-/* Another number of series: the same totals, in as many. What finds no memory is in the ledger, for the next start. */
+/* Another number of series: the same totals, in as many. What finds no memory is in the ledger,
+ * for the next start. */
 static void inherit_series(struct books *b, struct books *from)
 {
 	struct snapshot_series *have = NULL;
@@ -188,7 +189,8 @@ static bool is_wanted(const struct books *b, const struct key_layout *l, const s
 	return (a->self && a->groups) || is_wanted_party(a, l, own, key);
 }
 
-/* The newest window's place is made by pushing the oldest out. NULL: older than all that are open. */
+/* The newest window's place is made by pushing the oldest out. NULL: older than all that are
+ * open. */
 static struct open_window *open_window(struct books *b, int64_t window_s)
 {
 	struct open_window *w = b->open, oldest = b->open[OPEN_WINDOWS - 1];

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* books.h -- one account's books: takes the grain's entries of a tick, gives the batches for the ledger.
+/* books.h -- one account's books: takes the grain's entries of a tick, gives the batches for the
+ * ledger.
  *
- * Leaves out what the account does not want (of, self, groups), projects the key, sums up, and holds the limit of keys per window: a
- * new key beyond it is booked under `other`. Keeps the account's totals and series. Thread: the main loop's. */
+ * Leaves out what the account does not want (of, self, groups), projects the key, sums up, and
+ * holds the limit of keys per window: a new key beyond it is booked under `other`. Keeps the
+ * account's totals and series. Thread: the main loop's. */
 #ifndef NETTALLY_DAEMON_BOOKS_H
 #define NETTALLY_DAEMON_BOOKS_H
 
@@ -12,7 +14,8 @@
 #include "model/booking.h"
 #include "model/snapshot.h"
 
-/* This machine's own addresses, for self = no; and its networks, whose broadcast addresses are groups. */
+/* This machine's own addresses, for self = no; and its networks, whose broadcast addresses are
+ * groups. */
 struct own_addresses {
 	struct addr *addrs;
 	size_t addr_count;
@@ -29,7 +32,8 @@ void books_free(struct books **b);
 struct account *books_account(const struct books *b);
 struct series *books_series(struct books *b);
 void books_set_total(struct books *b, const struct party_tally *total);
-/* Takes over what `from` knows (series, totals, the open window) where the form is the same: after a reload. */
+/* Takes over what `from` knows (series, totals, the open window) where the form is the same:
+ * after a reload. */
 void books_inherit(struct books *b, struct books *from);
 
 /* One entry of the grain. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* config.c -- what a configuration is without a file: defaults, additions from the command line, its end. */
+/* config.c -- what a configuration is without a file: defaults, additions from the command line,
+ * its end. */
 #include "daemon/config.h"
 
 #include "daemon/config_internal.h"

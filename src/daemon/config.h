@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* config.h -- the configuration file (libConfuse syntax, nettally.conf(5)) as one checked object.
+/* config.h -- the configuration file (libConfuse syntax, nettally.conf(5)) as one checked
+ * object.
  *
- * Everything is checked at load: unknown keys, duplicate names, references to nothing, overlapping
- * services, unreadable files. Each mistake is a line "FILE:LINE: message"; all are found in one run, and none of the new
- * configuration is used. Thread: the loader's; read-only afterwards. */
+ * Everything is checked at load: unknown keys, duplicate names, references to nothing,
+ * overlapping services, unreadable files. Each mistake is a line "FILE:LINE: message"; all are
+ * found in one run, and none of the new configuration is used. Thread: the loader's; read-only
+ * afterwards. */
 #ifndef NETTALLY_DAEMON_CONFIG_H
 #define NETTALLY_DAEMON_CONFIG_H
 
@@ -56,11 +58,13 @@ struct config {
 #define CONFIG_LISTEN_DEFAULT "127.0.0.1"
 #define CONFIG_PORT_DEFAULT 9390
 
-/* All mistakes go to `problems` as "FILE:LINE: message" lines; returns -EINVAL after any, *e has the first. */
+/* All mistakes go to `problems` as "FILE:LINE: message" lines; returns -EINVAL after any, *e has
+ * the first. */
 int config_load(struct config **ret, const char *path, FILE *problems, struct err *e);
 /* Without a file: default accounts, no interface, default ledger and web server. */
 int config_default(struct config **ret, struct err *e);
-/* The sensible accounts: devices (mac), hosts (host), services (service), protocols (ethertype, proto). */
+/* The sensible accounts: devices (mac), hosts (host), services (service), protocols (ethertype,
+ * proto). */
 int config_add_default_accounts(struct config *c, struct err *e);
 int config_add_interface(struct config *c, const char *name, struct err *e);
 void config_clear_interfaces(struct config *c); /* the command line names others */

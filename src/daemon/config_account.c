@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* config_account.c -- an `account` section into a struct account; each mistake with the line of its own key. */
+/* config_account.c -- an `account` section into a struct account; each mistake with the line of
+ * its own key. */
 #include "daemon/config_internal.h"
 
 #include "base/text.h"

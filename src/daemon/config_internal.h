@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* config_internal.h -- what the files of the config share: the loader's state, and the readers of single values. */
+/* config_internal.h -- what the files of the config share: the loader's state, and the readers
+ * of single values. */
 #ifndef NETTALLY_DAEMON_CONFIG_INTERNAL_H
 #define NETTALLY_DAEMON_CONFIG_INTERNAL_H
 

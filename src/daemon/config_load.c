@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* config_load.c -- a config file into a struct config: read, make safe, parse, check, all mistakes in one run. */
+/* config_load.c -- a config file into a struct config: read, make safe, parse, check, all
+ * mistakes in one run. */
 #include "daemon/config_internal.h"
 
 #include "base/text.h"
@@ -91,7 +92,8 @@ void config_read_size(struct config_loader *l, cfg_t *s, const char *key, uint64
 		*ret = bytes;
 }
 
-/* A user's or group's name; whether it exists is the daemon's to see, on the machine where it runs. */
+/* A user's or group's name; whether it exists is the daemon's to see, on the machine where it
+ * runs. */
 static void read_owner(struct config_loader *l, cfg_t *s, const char *key, char ret[static 33])
 {
 	const struct config_value *v = config_value_at(s, key, 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* config_parse.c -- the table of keys, and libConfuse run until nothing is left that it does not know. */
+/* config_parse.c -- the table of keys, and libConfuse run until nothing is left that it does not
+ * know. */
 #include "daemon/config_parse.h"
 
 #include <locale.h>
@@ -20,7 +21,8 @@ static int take_value(cfg_t *section, cfg_opt_t *opt, const char *text, void *re
 	return 0;
 }
 
-/* Every key is a list here: that it takes only one value is said by config_value(), in our words and with its line. */
+/* Every key is a list here: that it takes only one value is said by config_value(), in our words
+ * and with its line. */
 #define KEY(name) CFG_PTR_LIST_CB(name, NULL, CFGF_NODEFAULT, take_value, free)
 
 static cfg_t *new_cfg(void)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* config_parse.h -- a config text through libConfuse: sections, and their values with lines.
  *
- * libConfuse's lexer and its error function have no place for an argument, so one parse runs at a time in a process.
- * Thread: the loader's. */
+ * libConfuse's lexer and its error function have no place for an argument, so one parse runs at
+ * a time in a process. Thread: the loader's. */
 #ifndef NETTALLY_DAEMON_CONFIG_PARSE_H
 #define NETTALLY_DAEMON_CONFIG_PARSE_H
 
@@ -16,7 +16,8 @@ struct config_value {
 	char text[];
 };
 
-/* Every key that was written and is known is in *ret; the rest became problems. NULL only without memory. */
+/* Every key that was written and is known is in *ret; the rest became problems. NULL only
+ * without memory. */
 cfg_t *config_parse(struct config_text *t, struct config_problems *p);
 
 /* The value of a key that takes one. NULL: not written, or several (a problem). */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* config_scan.c -- two passes over a config text: bytes made harmless, then the index of statements. */
+/* config_scan.c -- two passes over a config text: bytes made harmless, then the index of
+ * statements. */
 #include "daemon/config_text.h"
 
 #include <errno.h>
@@ -283,7 +284,8 @@ static bool walk_value(struct scan *s, const struct token *name, struct token *k
 	}
 }
 
-/* One statement, without what is in its braces. 1 = a section was opened, 0 = whole, -EINVAL after a problem. */
+/* One statement, without what is in its braces. 1 = a section was opened, 0 = whole, -EINVAL
+ * after a problem. */
 static int walk_statement(struct scan *s, const struct token *name, int parent)
 {
 	struct token title = { 0 }, k;
@@ -356,7 +358,8 @@ static int walk(struct scan *s, int open[CONFIG_DEPTH_MAX], int *depth)
 	}
 }
 
-/* Drops the top-level statement that could not be understood and all behind it: the parser still reads what is before. */
+/* Drops the top-level statement that could not be understood and all behind it: the parser still
+ * reads what is before. */
 static void cut_off(struct config_text *t)
 {
 	size_t i = t->count;
@@ -374,7 +377,8 @@ static void cut_off(struct config_text *t)
 	t->text[t->len] = '\0';
 }
 
-/* One key twice in a section, one section twice: libConfuse would take the last and forget the first. */
+/* One key twice in a section, one section twice: libConfuse would take the last and forget the
+ * first. */
 static void find_twice(struct config_text *t, struct config_problems *p)
 {
 	for (size_t i = 0; i < t->count; i++) {

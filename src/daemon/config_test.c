@@ -410,7 +410,8 @@ static char *default_config(void)
 	return text;
 }
 
-/* The file that is installed works as it is, and so does each setting that it shows behind a '#'. */
+/* The file that is installed works as it is, and so does each setting that it shows behind a
+ * '#'. */
 static void the_default_file_is_right(void **state)
 {
 	char *text = default_config();

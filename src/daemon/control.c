@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* control.c -- see control.h. A client is read until its line ends, then written to until it has all, then closed; one timer
- * each bounds both. */
+/* control.c -- see control.h. A client is read until its line ends, then written to until it has
+ * all, then closed; one timer each bounds both. */
 #include "daemon/control.h"
 
 #include "base/clock.h"

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* control.h -- the control socket: a unix stream socket on the main loop, mode 0660, root and one group only.
+/* control.h -- the control socket: a unix stream socket on the main loop, mode 0660, root and
+ * one group only.
  *
- * A client sends one line ("status json", "status text", "status colour", "audit json", "audit text", "audit colour")
- * and gets the answer, then end of file; an unknown line gets "error: ..." . Limits: 32 clients, 4096 bytes a request,
- * 5 s from connect to the end of the request, 10 s to take the answer; who is over is closed and counted. Never blocks
- * the loop.
- * Thread: the main loop's. */
+ * A client sends one line ("status json", "status text", "status colour", "audit json", "audit
+ * text", "audit colour") and gets the answer, then end of file; an unknown line gets "error:
+ * ..." . Limits: 32 clients, 4096 bytes a request, 5 s from connect to the end of the request,
+ * 10 s to take the answer; who is over is closed and counted. Never blocks the loop. Thread: the
+ * main loop's. */
 #ifndef NETTALLY_DAEMON_CONTROL_H
 #define NETTALLY_DAEMON_CONTROL_H
 
@@ -15,7 +16,8 @@
 
 struct control;
 
-/* Binds `path` (a stale socket that nobody answers is replaced; a live one gives -EADDRINUSE). `group` "" = none. */
+/* Binds `path` (a stale socket that nobody answers is replaced; a live one gives -EADDRINUSE).
+ * `group` "" = none. */
 int control_open(struct control **ret, struct loop *loop, struct snapshot_box *box, const char *path, const char *group,
 		 struct err *e);
 uint64_t control_dropped(const struct control *c); /* clients that were over a limit or went away */

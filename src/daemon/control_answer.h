@@ -6,8 +6,9 @@
 #include "base/slice.h"
 #include "model/snapshot.h"
 
-/* `line` without its line end; blanks around and between the words do not matter. `s` NULL: the daemon is starting. An
- * unknown line is answered with "error: ...". *ret is the caller's to free(); 0 or -ENOMEM. */
+/* `line` without its line end; blanks around and between the words do not matter. `s` NULL: the
+ * daemon is starting. An unknown line is answered with "error: ...". *ret is the caller's to
+ * free(); 0 or -ENOMEM. */
 int control_answer(char **ret, size_t *ret_len, struct slice line, const struct snapshot *s);
 
 #endif

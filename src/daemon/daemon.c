@@ -194,7 +194,8 @@ static int open_pipeline(struct daemon *d, struct err *e)
 	return d->ledger ? pipeline_load(d->pipeline, d->ledger, e) : 0;
 }
 
-/* Beside the ledger always, so that `--ledger FILE` finds its daemon; in the common place where no other daemon is. */
+/* Beside the ledger always, so that `--ledger FILE` finds its daemon; in the common place where
+ * no other daemon is. */
 static int open_controls(struct daemon *d, struct err *e)
 {
 	const struct config *c = config_of(d);

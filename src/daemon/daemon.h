@@ -9,7 +9,8 @@
 struct daemon_options {
 	const char *config_path;   /* NULL = none; SIGHUP reads it again */
 	struct config *config;     /* taken */
-	void (*override)(void *arg, struct config *c, struct err *e); /* the command line's words, again after a reload; NULL = none */
+	/* The command line's words, again after a reload; NULL = none. */
+	void (*override)(void *arg, struct config *c, struct err *e);
 	void *arg;
 };
 
@@ -19,7 +20,8 @@ struct daemon_ended {
 	char ledger_path[256];
 };
 
-/* Returns when it was told to end and everything is booked: 0; or why it could not start or go on. */
+/* Returns when it was told to end and everything is booked: 0; or why it could not start or go
+ * on. */
 int daemon_run(struct daemon_options *o, struct daemon_ended *ret, struct err *e);
 
 #endif

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* pipeline.h -- the one place that knows the whole way: rings -> tables -> accounts' books -> booking -> ledger.
+/* pipeline.h -- the one place that knows the whole way: rings -> tables -> accounts' books ->
+ * booking -> ledger.
  *
- * Each tick the rings hand over their tables; their entries are booked into the accounts, and one booking goes to the ledger's thread, and a
- * snapshot of all that to the readers. While the ledger is behind, ticks are left out (at most 10 s, or the shortest window): fewer,
- * larger bookings. Thread: the main loop's. */
+ * Each tick the rings hand over their tables; their entries are booked into the accounts, and
+ * one booking goes to the ledger's thread, and a snapshot of all that to the readers. While the
+ * ledger is behind, ticks are left out (at most 10 s, or the shortest window): fewer, larger
+ * bookings. Thread: the main loop's. */
 #ifndef NETTALLY_DAEMON_PIPELINE_H
 #define NETTALLY_DAEMON_PIPELINE_H
 
@@ -25,14 +27,16 @@ struct pipeline_config {
 	struct config *config;        /* taken */
 };
 
-/* Opens all interfaces; frames gather in the rings but none is read. An interface that is not there is an error. */
+/* Opens all interfaces; frames gather in the rings but none is read. An interface that is not
+ * there is an error. */
 int pipeline_open(struct pipeline **ret, struct pipeline_config *cf, struct err *e);
 /* Series and totals go on where the ledger left them; before the booker has it. */
 int pipeline_load(struct pipeline *p, struct ledger *l, struct err *e);
 /* Starts the capture threads and the ticks. `booker` NULL: no ledger. */
 int pipeline_start(struct pipeline *p, struct booker *booker, struct err *e);
 
-/* A new configuration, taken on success; it is in force from the next tick on. Takes nothing and changes nothing when it fails. */
+/* A new configuration, taken on success; it is in force from the next tick on. Takes nothing and
+ * changes nothing when it fails. */
 int pipeline_reload(struct pipeline *p, struct config *config, struct err *e);
 /* A change is on its way and no other can be taken until the next tick is booked. */
 bool pipeline_is_changing(const struct pipeline *p);
@@ -46,7 +50,8 @@ void pipeline_finish(struct pipeline *p);
 /* True while every capture thread turns and ticks advance. */
 bool pipeline_advances(struct pipeline *p);
 
-/* `local` as configured, else the networks of the counted interfaces; added to *ret, which is the caller's. */
+/* `local` as configured, else the networks of the counted interfaces; added to *ret, which is
+ * the caller's. */
 int pipeline_find_local(struct netlink *n, const struct config *cf, struct prefix_set *ret, struct err *e);
 
 struct config *pipeline_config(struct pipeline *p);

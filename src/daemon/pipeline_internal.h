@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* pipeline_internal.h -- the pipeline's state, and what its files say to each other: pipeline.c (the tick), pipeline_points.c
- * (interfaces), pipeline_reload.c (plans and accounts that change), pipeline_show.c (what readers see). Thread: the main loop's. */
+/* pipeline_internal.h -- the pipeline's state, and what its files say to each other: pipeline.c
+ * (the tick), pipeline_points.c (interfaces), pipeline_reload.c (plans and accounts that
+ * change), pipeline_show.c (what readers see). Thread: the main loop's. */
 #ifndef NETTALLY_DAEMON_PIPELINE_INTERNAL_H
 #define NETTALLY_DAEMON_PIPELINE_INTERNAL_H
 
@@ -68,10 +69,12 @@ int pipeline_copy_interfaces(const struct pipeline *p, struct interface_books **
 /* pipeline_reload.c */
 int pipeline_books_for(struct books ***ret, const struct config *cf, struct err *e);
 void pipeline_books_free(struct books ***books, size_t count);
-/* Where nobody configured `local`: do the interfaces' networks still stand as they are planned with? */
+/* Where nobody configured `local`: do the interfaces' networks still stand as they are planned
+ * with? */
 void pipeline_follow_networks(struct pipeline *p);
 int pipeline_make_plan(struct pipeline *p, struct config *cf, struct plan **ret, struct err *e);
-/* All tables of the old plan have been booked and are gone: the new one, if there is one, is in force. */
+/* All tables of the old plan have been booked and are gone: the new one, if there is one, is in
+ * force. */
 void pipeline_change_over(struct pipeline *p);
 
 /* pipeline_show.c */

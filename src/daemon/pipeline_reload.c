@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* pipeline_reload.c -- a new configuration: its plan and books are made at once, and are in force when the tick that asked
- * for the last tables of the old plan has been booked. */
+/* pipeline_reload.c -- a new configuration: its plan and books are made at once, and are in
+ * force when the tick that asked for the last tables of the old plan has been booked. */
 #include "daemon/pipeline_internal.h"
 
 #include <errno.h>

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* plan.h -- from the accounts to the grains: which tables are updated per packet, and what each account
- * takes from them.
+/* plan.h -- from the accounts to the grains: which tables are updated per packet, and what each
+ * account takes from them.
  *
- * Accounts with a key of a party share one grain (each packet booked at both ends). Accounts without one take their fields from it
- * where it has them (what all parties received is every packet once), else from a second, plain grain.
- * Windows are told by each packet's own time stamp, so they are exact however late a table is read, and a clock
- * that steps gives no wrong window. Thread: made by the main loop, then read-only; outlives the tables made by it. */
+ * Accounts with a key of a party share one grain (each packet booked at both ends). Accounts
+ * without one take their fields from it where it has them (what all parties received is every
+ * packet once), else from a second, plain grain. Windows are told by each packet's own time
+ * stamp, so they are exact however late a table is read, and a clock that steps gives no wrong
+ * window. Thread: made by the main loop, then read-only; outlives the tables made by it. */
 #ifndef NETTALLY_DAEMON_PLAN_H
 #define NETTALLY_DAEMON_PLAN_H
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* point.h -- one observation point: an interface, its rings, and its books against the kernel's counters.
+/* point.h -- one observation point: an interface, its rings, and its books against the kernel's
+ * counters.
  *
- * An interface that goes away keeps its point: the rings hand over what they have and are closed, and opened anew when it is back, with
- * books that begin anew. Thread: the main loop's. */
+ * An interface that goes away keeps its point: the rings hand over what they have and are
+ * closed, and opened anew when it is back, with books that begin anew. Thread: the main loop's. */
 #ifndef NETTALLY_DAEMON_POINT_H
 #define NETTALLY_DAEMON_POINT_H
 

@@ -46,7 +46,8 @@ int privileges_drop(const char *user, struct err *e)
 		if (r < 0)
 			return r;
 	} else {
-		/* Without CAP_SETPCAP the bounding set stays as it is: systemd or the container cut it. */
+		/* Without CAP_SETPCAP the bounding set stays as it is: systemd or the container
+		 * cut it. */
 		capng_apply(CAPNG_SELECT_BOUNDS);
 		if (capng_apply(CAPNG_SELECT_CAPS) != 0)
 			return err_set(e, -EPERM, "cannot give up capabilities");

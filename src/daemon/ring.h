@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ring.h -- one capture thread: a packet-socket ring, decoded and counted into tables of its own.
+/* ring.h -- one capture thread: a packet-socket ring, decoded and counted into tables of its
+ * own.
  *
- * The thread owns the tables until the main loop asks for them (ring_request); it then hands them over whole, takes the
- * empty ones it was given, and goes on: no lock is taken per packet. ring_request, ring_take, ring_stop belong to the main
- * loop's thread. */
+ * The thread owns the tables until the main loop asks for them (ring_request); it then hands
+ * them over whole, takes the empty ones it was given, and goes on: no lock is taken per packet.
+ * ring_request, ring_take, ring_stop belong to the main loop's thread. */
 #ifndef NETTALLY_DAEMON_RING_H
 #define NETTALLY_DAEMON_RING_H
 
@@ -38,8 +39,8 @@ struct ring_config {
 int ring_open(struct ring **ret, const struct ring_config *cf, struct tables *first, struct err *e);
 int ring_start(struct ring *r, struct err *e);
 
-/* Asks for the tables; `next` are the empty ones to go on with. One request at a time. `last`: the thread hands over what
- * is still in the ring, then ends. */
+/* Asks for the tables; `next` are the empty ones to go on with. One request at a time. `last`:
+ * the thread hands over what is still in the ring, then ends. */
 void ring_request(struct ring *r, struct tables *next, bool last);
 bool ring_is_asked(const struct ring *r);
 /* The tables that were handed over, NULL = not yet. */
@@ -49,7 +50,8 @@ struct tables *ring_take(struct ring *r);
 int ring_failure(const struct ring *r);
 /* Grows with each turn of the thread: it lives. */
 uint64_t ring_beats(const struct ring *r);
-/* Ends the thread (whatever it still has is lost: ask for the last tables first) and closes the socket. */
+/* Ends the thread (whatever it still has is lost: ask for the last tables first) and closes the
+ * socket. */
 void ring_close(struct ring **r);
 
 #endif

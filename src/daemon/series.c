@@ -159,7 +159,8 @@ static int remember_gone(struct series *s, const uint8_t *key)
 	return 0;
 }
 
-/* The limit was lowered: the ledger is told that the key has no series any more, or it would be added again at each start. */
+/* The limit was lowered: the ledger is told that the key has no series any more, or it would be
+ * added again at each start. */
 static int move_to_other(struct series *s, const struct series_state *state)
 {
 	if (remember_gone(s, state->key) < 0)
@@ -223,7 +224,8 @@ void series_settle(struct series *s)
 			continue;
 		party_tally_add(&s->at[0].total, &out->total);
 		s->at[0].changed = true;
-		*out = (struct one){ .weight = s->candidates[c].weight };
+		/* Told to the ledger even before its first bytes: it may have been given up in this very tick. */
+		*out = (struct one){ .weight = s->candidates[c].weight, .changed = true };
 		memcpy(out->key, s->candidates[c].key, s->account->layout.size);
 		replaced = true;
 	}

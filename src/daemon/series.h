@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* series.h -- the series that one account shows in /metrics: its largest keys, and `other`.
  *
- * Each series only ever grows. A key that gets a series begins at 0, what it had before stays in `other`; a series that is
- * given up goes into `other` whole. So all series of an account always sum up to all that was booked. At most `limit` series,
- * `other` among them. Thread: the main loop's. */
+ * Each series only ever grows. A key that gets a series begins at 0, what it had before stays in
+ * `other`; a series that is given up goes into `other` whole. So all series of an account always
+ * sum up to all that was booked. At most `limit` series, `other` among them. Thread: the main
+ * loop's. */
 #ifndef NETTALLY_DAEMON_SERIES_H
 #define NETTALLY_DAEMON_SERIES_H
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* sightings.h -- which devices and hosts were seen, told to the ledger when new and then once a minute.
+/* sightings.h -- which devices and hosts were seen, told to the ledger when new and then once a
+ * minute.
  *
- * At most SIGHTINGS_KEYS are remembered and SIGHTINGS_PER_TICK told at once; who is left out comes with its next traffic.
- * Thread: the main loop's. */
+ * At most SIGHTINGS_KEYS are remembered and SIGHTINGS_PER_TICK told at once; who is left out
+ * comes with its next traffic. Thread: the main loop's. */
 #ifndef NETTALLY_DAEMON_SIGHTINGS_H
 #define NETTALLY_DAEMON_SIGHTINGS_H
 

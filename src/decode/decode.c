@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* decode.c -- link layers, down to the outermost IP header. The table of link types is at the end. */
+/* decode.c -- link layers, down to the outermost IP header. The table of link types is at the
+ * end. */
 #include "decode/decode.h"
 
 #include "base/slice.h"
@@ -43,8 +44,8 @@ static void ip_layer(struct layer *l, unsigned version)
 		l->ip_at = at;
 }
 
-/* RFC 3032: labels up to the one with the bottom-of-stack bit; the payload tells itself by its first
- * nibble, as RFC 4928 says (a pseudowire's control word has 0 there). */
+/* RFC 3032: labels up to the one with the bottom-of-stack bit; the payload tells itself by its
+ * first nibble, as RFC 4928 says (a pseudowire's control word has 0 there). */
 static void mpls_layer(struct layer *l)
 {
 	const uint8_t *label;
@@ -127,7 +128,8 @@ static bool is_tag(unsigned type)
 	return type == ETHERTYPE_VLAN || type == ETHERTYPE_QINQ || type == ETHERTYPE_QINQ_OLD;
 }
 
-/* 802.2 SNAP with the OUI of encapsulated Ethernet (RFC 1042). Returns its EtherType, 0 = something else. */
+/* 802.2 SNAP with the OUI of encapsulated Ethernet (RFC 1042). Returns its EtherType, 0 =
+ * something else. */
 static unsigned snap_take_type(struct layer *l)
 {
 	static const uint8_t snap[6] = { 0xaa, 0xaa, 0x03, 0, 0, 0 };
@@ -282,7 +284,8 @@ static void loop_layer(struct layer *l)
 		family_layer(l, family);
 }
 
-/* NULL: the capturing machine's byte order, which nothing states; the small number is the right one. */
+/* NULL: the capturing machine's byte order, which nothing states; the small number is the right
+ * one. */
 static void null_layer(struct layer *l)
 {
 	uint32_t family = cursor_be32(&l->c);
@@ -316,8 +319,8 @@ static void count_bytes(const struct frame *f, struct layer *l)
 	uint64_t rest = f->wire_len > link_bytes ? f->wire_len - link_bytes : 0;
 
 	l->p->l2_bytes = f->wire_len;
-	/* A datagram's length without its frame's padding; one that says more than the frame holds, or
-	 * nothing (BIG TCP, TSO), is as long as the frame's rest. */
+	/* A datagram's length without its frame's padding; one that says more than the frame
+	 * holds, or nothing (BIG TCP, TSO), is as long as the frame's rest. */
 	l->p->l3_bytes = l->ip.datagram_bytes && l->ip.datagram_bytes <= rest ? l->ip.datagram_bytes : rest;
 	if (f->gso_size && l->ip_at)
 		count_segments(f, l, link_bytes);
@@ -343,9 +346,9 @@ static void link_layer(struct layer *l, uint16_t linktype)
 	}
 }
 
-/* Nine packets of ten are this: Ethernet, perhaps one tag, IP without options or extension headers. Read in
- * a straight line, with one check of the bounds a header; whatever is unusual is left to the general way, which gives the same
- * answer for these (a test compares them). */
+/* Nine packets of ten are this: Ethernet, perhaps one tag, IP without options or extension
+ * headers. Read in a straight line, with one check of the bounds a header; whatever is unusual
+ * is left to the general way, which gives the same answer for these (a test compares them). */
 static inline bool decode_plain(const struct frame *f, struct packet *p)
 {
 	const uint8_t *b = f->bytes, *h, *l4;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* decode_test.c -- every link layer by hand-made frames, whole and cut at every byte; the short way against
- * the general one; the segments of super-packets. */
+/* decode_test.c -- every link layer by hand-made frames, whole and cut at every byte; the short
+ * way against the general one; the segments of super-packets. */
 #include "decode/decode.h"
 
 #include "model/key.h"
@@ -286,7 +286,8 @@ static void every_link_layer(void **state)
 	}
 }
 
-/* A capture cut anywhere: counted with its original length, and hosts that the cut took away are told. */
+/* A capture cut anywhere: counted with its original length, and hosts that the cut took away are
+ * told. */
 static void cut_at_every_byte(void **state)
 {
 	(void)state;
@@ -423,7 +424,8 @@ static void super_packets_count_as_their_segments(void **state)
 	}
 }
 
-/* The header's own length says what the super-packet is; the segments' headers come on top all the same. */
+/* The header's own length says what the super-packet is; the segments' headers come on top all
+ * the same. */
 static void super_packets_that_tell_their_length(void **state)
 {
 	uint8_t bytes[54];

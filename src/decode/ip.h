@@ -45,8 +45,8 @@ struct ip_found {
 	uint64_t datagram_bytes; /* by the header's own length field, 0 = says nothing usable */
 };
 
-/* `version` is what the layer below announces (4, 6), 0 = either. Fills addresses, proto and ports of
- * `p`; leaves them where no header counts, and sets `malformed`. False: no IP header. */
+/* `version` is what the layer below announces (4, 6), 0 = either. Fills addresses, proto and
+ * ports of `p`; leaves them where no header counts, and sets `malformed`. False: no IP header. */
 bool ip_decode(struct cursor c, unsigned version, struct packet *p, struct ip_found *ret);
 
 #endif

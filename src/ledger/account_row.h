@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* account_row.h -- an account's definition to and from its row in table account. Thread: the connection's. */
+/* account_row.h -- an account's definition to and from its row in table account. Thread: the
+ * connection's. */
 #ifndef NETTALLY_LEDGER_ACCOUNT_ROW_H
 #define NETTALLY_LEDGER_ACCOUNT_ROW_H
 
@@ -21,10 +22,12 @@ const char *account_keep_text(const struct account *a, char buf[static ACCOUNT_R
 /* -EUCLEAN where the row makes no account. */
 int account_row_read(struct account **ret, sqlite3_stmt *s, int first, struct err *e);
 
-/* Binds name, source, keys to ?1 ?2 ?3; the texts must live until the statement was run: copies are made. */
+/* Binds name, source, keys to ?1 ?2 ?3; the texts must live until the statement was run: copies
+ * are made. */
 void account_row_bind_form(sqlite3_stmt *s, const struct account *a);
 
-/* Also for people's lists: NULL-safe look-up of a field by its name; FIELD_COUNT where there is none. */
+/* Also for people's lists: NULL-safe look-up of a field by its name; FIELD_COUNT where there is
+ * none. */
 enum field field_of_name(const char *name, size_t len);
 
 const char *counter_column(const struct account *a, unsigned i); /* "rx_packets"; a plain record's "packets" */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One booking is one transaction: records added, totals with them, devices and hosts seen, series and interfaces
- * replaced. */
+/* One booking is one transaction: records added, totals with them, devices and hosts seen,
+ * series and interfaces replaced. */
 #include "ledger/account_row.h"
 #include "ledger/internal.h"
 
@@ -139,7 +139,8 @@ static int book_batch(struct ledger *l, const struct batch *b, struct err *e)
 	return sql_run(l->note_batch, e);
 }
 
-/* A device's address is one of its own network: behind a gateway's MAC stands the whole Internet. */
+/* A device's address is one of its own network: behind a gateway's MAC stands the whole
+ * Internet. */
 static bool may_name_a_device(const struct ledger *l, const struct addr *a)
 {
 	static const uint8_t unspecified[4];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Accounts and their tables: made at first sight, kept when the config forgets them, and set aside under another name
- * when the form changes (record_hosts becomes record_hosts_1). A form that comes back gets its old records back. */
+/* Accounts and their tables: made at first sight, kept when the config forgets them, and set
+ * aside under another name when the form changes (record_hosts becomes record_hosts_1). A form
+ * that comes back gets its old records back. */
 #include "ledger/account_row.h"
 #include "ledger/internal.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The ledger as a file: its lock, its header, a connection to it.
  *
- * WAL with synchronous = NORMAL: a kill of the process loses nothing and a power cut never damages the file, but may
- * take the last transactions with it. That is what a power cut does to the counters in the kernel, too, and it saves
- * an fsync in each tick. */
+ * WAL with synchronous = NORMAL: a kill of the process loses nothing and a power cut never
+ * damages the file, but may take the last transactions with it. That is what a power cut does to
+ * the counters in the kernel, too, and it saves an fsync in each tick. */
 #include "ledger/file.h"
 
 #include "ledger/internal.h"
@@ -79,7 +79,8 @@ static int check_header(const char *path, const uint8_t *h, int64_t size, struct
 	if (header_be32(h, 60) > LEDGER_VERSION)
 		return err_set(e, -EPROTO, "%s: made by a newer nettally (ledger version %" PRIu32 "; this one knows up to %d)",
 			       path, header_be32(h, 60), LEDGER_VERSION);
-	/* The header's page count is valid where both change counters agree; a WAL may hold the rest of the pages. */
+	/* The header's page count is valid where both change counters agree; a WAL may hold the
+	 * rest of the pages. */
 	if (header_be32(h, 24) == header_be32(h, 92) && !has_wal(path) &&
 	    (int64_t)header_be32(h, 28) * (page == 1 ? 65536 : page) > size)
 		return sql_damaged(path, "it is cut short", e);
@@ -106,7 +107,8 @@ int file_check(const char *path, bool may_be_new, struct err *e)
 	return check_header(path, h, st.st_size, e);
 }
 
-/* Ours from the first moment, with the mode that we want; SQLite gives its -wal and -shm the same. */
+/* Ours from the first moment, with the mode that we want; SQLite gives its -wal and -shm the
+ * same. */
 static int create(const char *path, struct err *e)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
@@ -150,8 +152,8 @@ static int check_whole(sqlite3 *db, const char *path, struct err *e)
 	return strcmp(why, "ok") == 0 ? 0 : sql_damaged(path, detail, e);
 }
 
-/* The first transaction is made with a rollback journal, before WAL: from then on the main file has our
- * application_id, and is known as a ledger whatever happens. */
+/* The first transaction is made with a rollback journal, before WAL: from then on the main file
+ * has our application_id, and is known as a ledger whatever happens. */
 static int set_up(sqlite3 *db, const char *path, struct err *e)
 {
 	int r = sql_exec(db, e, "PRAGMA trusted_schema = OFF; PRAGMA legacy_alter_table = ON; PRAGMA cell_size_check = ON");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The file: locks, foreign and damaged files, migration, a kill in the middle of a booking, a full and a read-only disk. */
+/* The file: locks, foreign and damaged files, migration, a kill in the middle of a booking, a
+ * full and a read-only disk. */
 #include "ledger/testing.h"
 
 #include <errno.h>
@@ -100,7 +101,8 @@ static void fill_ledger(struct bench *b)
 	account_unref(&a);
 }
 
-/* Whatever is done to the file: a clear refusal or a ledger that works; never a crash, never overwritten. */
+/* Whatever is done to the file: a clear refusal or a ledger that works; never a crash, never
+ * overwritten. */
 static void test_damaged_files(void **state)
 {
 	struct bench *b = *state;
@@ -255,7 +257,8 @@ static void test_full_disk(void **state)
 	}
 	assert_ask(b, "SELECT sum(rx_packets) FROM hosts", "40100");
 	ledger_close(&b->ledger);
-	/* a disk that is full from the start: nothing is left behind that could not be used later */
+	/* a disk that is full from the start: nothing is left behind that could not be used
+	 * later */
 	eat_disk(b, eater);
 	struct err why = { 0 };
 	int r = bench_try_open(b, &why);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The books of the interfaces: the last run of each is replaced in each booking; when a new run begins, the one before
- * is added to the sum of all earlier ones. */
+/* The books of the interfaces: the last run of each is replaced in each booking; when a new run
+ * begins, the one before is added to the sum of all earlier ones. */
 #include "ledger/interfaces.h"
 
 #include "ledger/internal.h"
@@ -92,7 +92,8 @@ static void add(struct interface_books *to, const struct interface_books *b)
 #undef X
 }
 
-/* Counters only grow within a run: two runs that begin in the same second are told apart by one that has shrunk. */
+/* Counters only grow within a run: two runs that begin in the same second are told apart by one
+ * that has shrunk. */
 static bool is_same_run(const struct interface_books *last, const struct interface_books *b)
 {
 	return last->since_utc_s == b->since_utc_s && last->booked_frames <= b->booked_frames &&

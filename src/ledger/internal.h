@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* internal.h -- what ledger.c, define.c, book.c, rollup.c and retention.c share. No other room includes it. */
+/* internal.h -- what ledger.c, define.c, book.c, rollup.c and retention.c share. No other room
+ * includes it. */
 #ifndef NETTALLY_LEDGER_INTERNAL_H
 #define NETTALLY_LEDGER_INTERNAL_H
 
@@ -41,7 +42,8 @@ struct ledger {
 int ledger_begin(struct ledger *l, struct err *e);
 /* Commits where r == 0, else rolls back and returns r. */
 int ledger_end(struct ledger *l, int r, struct err *e);
-/* Opens the connection anew where the last error asks for it, or where the file is no longer at its path. */
+/* Opens the connection anew where the last error asks for it, or where the file is no longer at
+ * its path. */
 int ledger_ready(struct ledger *l, struct err *e);
 void ledger_measure(struct ledger *l);
 
@@ -90,7 +92,8 @@ void rows_bind_key(sqlite3_stmt *s, int first, const struct account *a, const ui
 int rows_add_key(struct book_rows *r, const struct account *a, const uint8_t *key, const struct strings *strings);
 void rows_free(struct book_rows *r);
 
-/* rollup.c: at most about MAINTAIN_ROWS records in one transaction; 1 = did something, 0 = nothing to do */
+/* rollup.c: at most about MAINTAIN_ROWS records in one transaction; 1 = did something, 0 =
+ * nothing to do */
 #define MAINTAIN_ROWS 20000
 int rollup_step(struct ledger *l, struct ledger_table *t, int64_t now_utc_s, struct err *e);
 

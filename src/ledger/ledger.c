@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The ledger's life: lock, connection, transactions, and a new connection where the old one is of no use any more. */
+/* The ledger's life: lock, connection, transactions, and a new connection where the old one is
+ * of no use any more. */
 #include "ledger/ledger.h"
 
 #include "ledger/file.h"
@@ -59,7 +60,8 @@ static int connect_file(struct ledger *l, struct err *e)
 	return 0;
 }
 
-/* Moved or deleted while we had it open: what we write then would be lost with its last descriptor. */
+/* Moved or deleted while we had it open: what we write then would be lost with its last
+ * descriptor. */
 static bool file_is_gone(const struct ledger *l)
 {
 	struct stat st;

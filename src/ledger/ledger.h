@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ledger.h -- the writing side of the ledger: one SQLite file, the truth (nettally-ledger(5)).
  *
- * WAL, one transaction per booking: all of it or nothing. Records of a window are added to what is there (upsert), so
- * a window may be booked over many ticks. The schema is in schema.sql with a version (PRAGMA user_version and table
- * meta) and migrations. Thread: one, the ledger's; it owns the only writing connection of the process. A lock on
- * PATH-lock (flock) keeps a second daemon out. Where the file was moved away, or an error says that the connection is
- * of no more use, the next call opens it anew. Never logs; a failed call changed nothing and may be repeated. */
+ * WAL, one transaction per booking: all of it or nothing. Records of a window are added to what
+ * is there (upsert), so a window may be booked over many ticks. The schema is in schema.sql with
+ * a version (PRAGMA user_version and table meta) and migrations. Thread: one, the ledger's; it
+ * owns the only writing connection of the process. A lock on PATH-lock (flock) keeps a second
+ * daemon out. Where the file was moved away, or an error says that the connection is of no more
+ * use, the next call opens it anew. Never logs; a failed call changed nothing and may be
+ * repeated. */
 #ifndef NETTALLY_LEDGER_LEDGER_H
 #define NETTALLY_LEDGER_LEDGER_H
 
@@ -24,27 +26,28 @@ struct ledger_options {
 	const struct prefix_set *local; /* NULL or addresses that a device may be known by; empty = any */
 };
 
-/* Creates the file (mode 0640) and the directory's last part if missing. -EBUSY: another daemon has it (says its pid where
- * known). -EUCLEAN: damaged or no ledger, with what to do; never overwritten. -EPROTO: made by a newer nettally. -EROFS,
- * -EACCES, -ENOSPC. */
+/* Creates the file (mode 0640) and the directory's last part if missing. -EBUSY: another daemon
+ * has it (says its pid where known). -EUCLEAN: damaged or no ledger, with what to do; never
+ * overwritten. -EPROTO: made by a newer nettally. -EROFS, -EACCES, -ENOSPC. */
 int ledger_open(struct ledger **ret, const char *path, const struct ledger_options *o, struct err *e);
 
-/* Makes the accounts' tables, or changes them where the definition changed: an account whose form (from, by) changed keeps
- * its old table under another name (record_NAME_1, ...), listed in table account. Marks the accounts that are no longer
- * configured. */
+/* Makes the accounts' tables, or changes them where the definition changed: an account whose
+ * form (from, by) changed keeps its old table under another name (record_NAME_1, ...), listed in
+ * table account. Marks the accounts that are no longer configured. */
 int ledger_define(struct ledger *l, struct account *const *accounts, size_t count, struct err *e);
 
-/* One transaction. -ENOSPC, -EROFS, -EIO, -EBUSY: nothing was booked, try again later. -EUCLEAN: the file is damaged. */
+/* One transaction. -ENOSPC, -EROFS, -EIO, -EBUSY: nothing was booked, try again later. -EUCLEAN:
+ * the file is damaged. */
 int ledger_book(struct ledger *l, const struct booking *b, struct err *e);
 
-/* The cumulative series as last booked, for /metrics to go on from; *ret_series is the caller's to free() (each holds no
- * reference). `total` is the sum over all records ever booked for the account. Call it while the caller owns `strings`:
- * before the ledger goes to its thread. */
+/* The cumulative series as last booked, for /metrics to go on from; *ret_series is the caller's
+ * to free() (each holds no reference). `total` is the sum over all records ever booked for the
+ * account. Call it while the caller owns `strings`: before the ledger goes to its thread. */
 int ledger_series(struct ledger *l, struct account *a, struct series_state **ret_series, size_t *ret_count,
 		  struct party_tally *ret_total, struct err *e);
 
-/* Rollups and retention by `keep`, then max_size; does at most about `budget_ms` of work in transactions of their own.
- * Returns 1 where more is to do, 0 done, negative errno. */
+/* Rollups and retention by `keep`, then max_size; does at most about `budget_ms` of work in
+ * transactions of their own. Returns 1 where more is to do, 0 done, negative errno. */
 int ledger_maintain(struct ledger *l, int64_t now_utc_s, unsigned budget_ms, struct err *e);
 
 struct ledger_facts {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The schema, and how an older file becomes one of this version: a table of steps, each one SQL text, all in one
- * transaction. A file of version 0 is a new one (or one whose making was cut off): it gets the whole schema. */
+/* The schema, and how an older file becomes one of this version: a table of steps, each one SQL
+ * text, all in one transaction. A file of version 0 is a new one (or one whose making was cut
+ * off): it gets the whole schema. */
 #include "ledger/internal.h"
 
 #include <errno.h>
@@ -10,7 +11,8 @@ static const char schema_sql[] =
 #include "schema_sql.inc"
 	;
 
-/* steps[i] brings version i to i + 1. Append here, raise LEDGER_VERSION, and add a file of the old version to file_test.c. */
+/* steps[i] brings version i to i + 1. Append here, raise LEDGER_VERSION, and add a file of the
+ * old version to file_test.c. */
 static const char *const steps[] = {
 	schema_sql,
 };

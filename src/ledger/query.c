@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A query is one SELECT: records of every level that start in the range, grouped by window and keys, summed exactly. */
+/* A query is one SELECT: records of every level that start in the range, grouped by window and
+ * keys, summed exactly. */
 #include "ledger/query.h"
 
 #include "base/prefix.h"
@@ -160,7 +161,8 @@ static int refuse_sort(const struct plan *p, const char *name, struct err *e)
 	return err_set(e, -EINVAL, "cannot sort by %s: the columns are %s", name, names);
 }
 
-/* "-" stands before the numbers of a number column, "other" behind them, as `nettally read` sorts. */
+/* "-" stands before the numbers of a number column, "other" behind them, as `nettally read`
+ * sorts. */
 static void append_order(sqlite3_str *s, const struct plan *p, unsigned column, bool down)
 {
 	const char *way = down ? " DESC" : "";
@@ -213,7 +215,8 @@ static void append_selected(sqlite3_str *s, const struct plan *p)
 	sqlite3_str_appendf(s, " FROM \"%w\"", p->table);
 }
 
-/* The lengths, so that SQLite goes through the primary key (length, window, ...) and not through the whole table. */
+/* The lengths, so that SQLite goes through the primary key (length, window, ...) and not through
+ * the whole table. */
 static int append_lengths(sqlite3_str *s, struct ledger_reader *r, const struct plan *p, struct err *e)
 {
 	int64_t length = 0;

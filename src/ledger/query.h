@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* query.h -- the reading side of the ledger: sums of an account's records over a range.
  *
- * Opens its own read-only connection (WAL: never waits for the writer). Thread: the caller's; one handle, one thread.
- * Values are always bound, never pasted into SQL. */
+ * Opens its own read-only connection (WAL: never waits for the writer). Thread: the caller's;
+ * one handle, one thread. Values are always bound, never pasted into SQL. */
 #ifndef NETTALLY_LEDGER_QUERY_H
 #define NETTALLY_LEDGER_QUERY_H
 
@@ -40,8 +40,9 @@ struct query {
 	int64_t limit;                 /* rows at most, -1 = all; with `every`: per the whole output */
 };
 
-/* Writes columns and rows to `out` (output_columns, output_row; the caller does output_open and _close). -ENOENT: no such
- * account, with the list of those there are. -EINVAL: a key or column the account does not have, with the list. */
+/* Writes columns and rows to `out` (output_columns, output_row; the caller does output_open and
+ * _close). -ENOENT: no such account, with the list of those there are. -EINVAL: a key or column
+ * the account does not have, with the list. */
 int query_run(struct ledger_reader *r, const struct query *q, struct output *out, struct err *e);
 
 /* Accounts in the ledger: columns account, from, by, every, first, last (RFC 3339), records. */
@@ -50,8 +51,9 @@ int query_accounts(struct ledger_reader *r, struct output *out, struct err *e);
 /* The books of each interface as last booked, for `audit` without a daemon; free() the array. */
 int query_interfaces(struct ledger_reader *r, struct interface_books **ret, size_t *ret_count, struct err *e);
 
-/* For `audit`: does sum received = sum sent hold for each account over all parties (of = both, self = groups = yes, ever
- * since it began)? Columns: account, rx_packets, tx_packets, rx_l2_bytes, tx_l2_bytes. */
+/* For `audit`: does sum received = sum sent hold for each account over all parties (of = both,
+ * self = groups = yes, ever since it began)? Columns: account, rx_packets, tx_packets,
+ * rx_l2_bytes, tx_l2_bytes. */
 int query_balance(struct ledger_reader *r, struct output *out, struct err *e);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A read-only connection to the ledger, whoever may read the file: also while no daemon runs and the directory cannot be
- * written. */
+/* A read-only connection to the ledger, whoever may read the file: also while no daemon runs and
+ * the directory cannot be written. */
 #include "ledger/reader.h"
 
 #include "ledger/account_row.h"
@@ -65,7 +65,8 @@ static bool wal_is_empty(const char *path)
 	return empty;
 }
 
-/* SQLite makes the -shm file of a WAL database to read it. Where we may not, and no WAL holds anything, the file alone is all. */
+/* SQLite makes the -shm file of a WAL database to read it. Where we may not, and no WAL holds
+ * anything, the file alone is all. */
 static int connect_any(sqlite3 **ret, const char *path, struct err *e)
 {
 	char *uri = uri_of(path, "");

@@ -11,7 +11,8 @@ struct ledger_reader {
 	char *path;
 };
 
-/* The current account of that name; *ret_table (sqlite3_free) is its records' table. -ENOENT with the list of names. */
+/* The current account of that name; *ret_table (sqlite3_free) is its records' table. -ENOENT
+ * with the list of names. */
 int reader_find_account(struct ledger_reader *r, const char *name, struct account **ret, char **ret_table,
 			struct err *e);
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Keeping house between bookings: rollups, then max_size, then the list of hosts; in steps of bounded work. */
+/* Keeping house between bookings: rollups, then max_size, then the list of hosts; in steps of
+ * bounded work. */
 #include "ledger/internal.h"
 
 #include "base/clock.h"
 
 #include <time.h>
 
-/* The list of hosts ever seen is no account, but it must end somewhere: a quarter of max_size at about 64 bytes each. */
+/* The list of hosts ever seen is no account, but it must end somewhere: a quarter of max_size at
+ * about 64 bytes each. */
 #define HOSTS_MAX 4000000
 #define HOST_BYTES 64
 #define HOSTS_CHECK_S 600

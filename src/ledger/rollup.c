@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Rollup and retention by `keep`: windows past their age are summed into coarser ones, or deleted and counted.
+/* Rollup and retention by `keep`: windows past their age are summed into coarser ones, or
+ * deleted and counted.
  *
- * A record is in exactly one level at any time, so the sum over a range stays what it was. One step moves a whole number
- * of windows into one coarser window, at most about MAINTAIN_ROWS records; a larger window goes in parts, in the order of
- * its keys. A window is moved once the whole coarser window is past the age: that one is then written once. */
+ * A record is in exactly one level at any time, so the sum over a range stays what it was. One
+ * step moves a whole number of windows into one coarser window, at most about MAINTAIN_ROWS
+ * records; a larger window goes in parts, in the order of its keys. A window is moved once the
+ * whole coarser window is past the age: that one is then written once. */
 #include "ledger/account_row.h"
 #include "ledger/internal.h"
 
@@ -16,7 +18,8 @@ struct rule {
 	uint32_t target_s; /* 0 = delete */
 };
 
-/* What becomes of records of `length_s`, also of one that today's `keep` does not know (it has changed). */
+/* What becomes of records of `length_s`, also of one that today's `keep` does not know (it has
+ * changed). */
 static struct rule rule_for(const struct account *a, uint32_t length_s)
 {
 	size_t level = 0;
@@ -33,7 +36,8 @@ static struct rule rule_for(const struct account *a, uint32_t length_s)
 	return r;
 }
 
-/* A run of windows of one length, from `window` to before `end`; the rows of the last may go beyond the bound. */
+/* A run of windows of one length, from `window` to before `end`; the rows of the last may go
+ * beyond the bound. */
 struct span {
 	uint32_t length_s;
 	int64_t window, end;
@@ -177,7 +181,8 @@ static int move(struct ledger *l, const struct ledger_table *t, const struct spa
 			(long long)(made - gone), (long long)t->id);
 }
 
-/* Takes the front of the span, as much as one step may, and sums it into `target_s` or deletes it (0). */
+/* Takes the front of the span, as much as one step may, and sums it into `target_s` or deletes
+ * it (0). */
 static int span_step(struct ledger *l, const struct ledger_table *t, struct span *s, uint32_t target_s, struct err *e)
 {
 	int r = ledger_begin(l, e);
@@ -232,7 +237,8 @@ int rollup_step(struct ledger *l, struct ledger_table *t, int64_t now_utc_s, str
 	return r;
 }
 
-/* The oldest window of the finest level that the table has: whether it is raw, and where it starts. */
+/* The oldest window of the finest level that the table has: whether it is raw, and where it
+ * starts. */
 int oldest_of(struct ledger *l, const struct ledger_table *t, struct oldest *ret, struct err *e)
 {
 	int64_t length_s;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A batch's keys as the ledger's columns hold them, sorted in the order of its b-tree: a million rows are then
- * appended page by page instead of being scattered over all of them.
+/* A batch's keys as the ledger's columns hold them, sorted in the order of its b-tree: a million
+ * rows are then appended page by page instead of being scattered over all of them.
  *
- * A key is encoded so that memcmp() orders it as SQLite orders the columns: a number is 1 and eight big-endian bytes;
- * text is 2, the text, 0. SQLite orders numbers before text, and text bytewise. */
+ * A key is encoded so that memcmp() orders it as SQLite orders the columns: a number is 1 and
+ * eight big-endian bytes; text is 2, the text, 0. SQLite orders numbers before text, and text
+ * bytewise. */
 #include "ledger/internal.h"
 
 #include <endian.h>
@@ -68,8 +69,9 @@ void rows_bind_key(sqlite3_stmt *s, int first, const struct account *a, const ui
 	}
 }
 
-/* Keys are prefix-free, so they differ before either ends; equal ones end where they are equal. The buffer has
- * ENCODED_FIELD_MAX bytes of slack, and a key's end is found by its own fields only. */
+/* Keys are prefix-free, so they differ before either ends; equal ones end where they are equal.
+ * The buffer has ENCODED_FIELD_MAX bytes of slack, and a key's end is found by its own fields
+ * only. */
 static int compare_rows(const void *pa, const void *pb, void *arg)
 {
 	const struct book_row *a = pa, *b = pb;
@@ -89,7 +91,8 @@ static uint64_t head_of(const struct book_rows *r, size_t at)
 
 	memcpy(bytes, r->keys + at + 1, left < 8 ? left : 8);
 	memcpy(&big, bytes, 8);
-	/* numbers before text; within 63 bits the order is kept but for what compare_rows() settles */
+	/* numbers before text; within 63 bits the order is kept but for what compare_rows()
+	 * settles */
 	return be64toh(big) >> 1 | (uint64_t)(r->keys[at] == ENCODED_TEXT) << 63;
 }
 

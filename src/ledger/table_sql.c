@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The SQL of one account's tables: what differs from account to account are the columns.
  *
- * Number keys are INTEGER, where SQLite lets the texts "-" and "other" stand beside numbers. The primary
- * key begins with the length and the window: a window's records lie together, in the order in which they are booked,
- * and rollup, retention and a query of a range each read one run of pages. */
+ * Number keys are INTEGER, where SQLite lets the texts "-" and "other" stand beside numbers. The
+ * primary key begins with the length and the window: a window's records lie together, in the
+ * order in which they are booked, and rollup, retention and a query of a range each read one run
+ * of pages. */
 #include "ledger/account_row.h"
 #include "ledger/internal.h"
 

@@ -116,7 +116,8 @@ static inline void make_key(const struct account *a, uint8_t *key, uint32_t n, s
 	}
 }
 
-/* A batch of `count` records with keys from `first` on, each: rx 1 packet 100 l2 86 l3, tx twice that. */
+/* A batch of `count` records with keys from `first` on, each: rx 1 packet 100 l2 86 l3, tx twice
+ * that. */
 static inline void fill_batch(struct batch *b, struct account *a, int64_t window_utc_s, uint32_t first, uint32_t count,
 			      struct strings *strings)
 {

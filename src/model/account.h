@@ -51,10 +51,12 @@ struct account *account_new(void);
 struct account *account_ref(struct account *a);
 void account_unref(struct account **a); /* accepts NULL */
 
-/* Checks the whole and derives the rest; keep defaults to every:7d 1h:90d 1d:forever (those that are longer than every). */
+/* Checks the whole and derives the rest; keep defaults to every:7d 1h:90d 1d:forever (those that
+ * are longer than every). */
 int account_finish(struct account *a, struct err *e);
 int account_name_check(const char *name, struct err *e);
-/* True where two definitions make records of the same form (from, by): their records may share a table. */
+/* True where two definitions make records of the same form (from, by): their records may share a
+ * table. */
 bool account_same_form(const struct account *a, const struct account *b);
 
 #endif

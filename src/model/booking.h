@@ -8,8 +8,8 @@
 #include "model/account.h"
 #include "model/interface_books.h"
 
-/* Records of one account and one window that are to be ADDED to what the ledger has for it (a window
- * stays open over many ticks). Keys are distinct within a batch. */
+/* Records of one account and one window that are to be ADDED to what the ledger has for it (a
+ * window stays open over many ticks). Keys are distinct within a batch. */
 struct batch {
 	struct account *account;  /* a reference */
 	int64_t window_utc_s;     /* start */

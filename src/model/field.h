@@ -41,7 +41,8 @@ enum field {
 	/* of a report */
 	FIELD_ROUTER,
 	FIELD_TYPE,
-	/* hidden: address families of the three hosts, the window's start, a party's side of `local` */
+	/* hidden: address families of the three hosts, the window's start, a party's side of
+	 * `local` */
 	FIELD_HOST_FAMILY,
 	FIELD_SRC_FAMILY,
 	FIELD_DST_FAMILY,

@@ -5,7 +5,8 @@
 
 #include <stdint.h>
 
-/* LINKTYPE_ values (www.tcpdump.org/linktypes.html) that decode/ knows; others count without hosts. */
+/* LINKTYPE_ values (www.tcpdump.org/linktypes.html) that decode/ knows; others count without
+ * hosts. */
 enum linktype {
 	LINKTYPE_NULL = 0,
 	LINKTYPE_ETHERNET = 1,

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* interface_books.h -- per observation point: what the kernel counted, and what became of it.
  *
- * All counters run since `since_utc_s`, when the daemon took up the interface (again), and start at 0. kernel_* are the
- * interface's own counters (IFLA_STATS64) less what they were at that time. A super-packet (GSO, GRO)
- * is one frame and several packets; some drivers count frames, some wire packets, so both are kept and the audit
- * takes the basis on which the interface counts. */
+ * All counters run since `since_utc_s`, when the daemon took up the interface (again), and start
+ * at 0. kernel_* are the interface's own counters (IFLA_STATS64) less what they were at that
+ * time. A super-packet (GSO, GRO) is one frame and several packets; some drivers count frames,
+ * some wire packets, so both are kept and the audit takes the basis on which the interface
+ * counts. */
 #ifndef NETTALLY_MODEL_INTERFACE_BOOKS_H
 #define NETTALLY_MODEL_INTERFACE_BOOKS_H
 
@@ -32,9 +33,10 @@ struct interface_books {
 	uint64_t in_flight_packets; /* what the interface counted since the tick before: may still be on its way */
 };
 
-/* Kernel's frames (or packets) less all that is accounted for; 0 = the books close. Positive: packets that
- * nobody accounts for; negative: more booked than the interface counted. The interface's counters and the books
- * cannot be read at one instant: while traffic flows, what was counted since the tick before is not missed yet. */
+/* Kernel's frames (or packets) less all that is accounted for; 0 = the books close. Positive:
+ * packets that nobody accounts for; negative: more booked than the interface counted. The
+ * interface's counters and the books cannot be read at one instant: while traffic flows, what
+ * was counted since the tick before is not missed yet. */
 int64_t interface_unaccounted(const struct interface_books *b);
 
 #endif

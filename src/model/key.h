@@ -54,8 +54,8 @@ bool key_get_mac(const struct key_layout *l, const uint8_t *key, enum field mac,
 /* The number of a number field, or -1 where unknown or `other`. Also FIELD_ETHERTYPE. */
 int64_t key_get_number(const struct key_layout *l, const uint8_t *key, enum field f);
 
-/* One field as users see it: MAC, address, number, 0x0800, ingress, a string; "-" or "other". Returns
- * the length. */
+/* One field as users see it: MAC, address, number, 0x0800, ingress, a string; "-" or "other".
+ * Returns the length. */
 unsigned key_format(const struct key_layout *l, const uint8_t *key, enum field f,
 		    const struct strings *strings, char text[static KEY_TEXT_MAX]);
 

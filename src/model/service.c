@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* service.c -- names of ports: two arrays of 65536 numbers, and what a newcomer expects to find in them. */
+/* service.c -- names of ports: two arrays of 65536 numbers, and what a newcomer expects to find
+ * in them. */
 #include "model/service.h"
 
 #include <errno.h>
@@ -128,7 +129,8 @@ int services_parse(struct services *s, const char *text, struct err *e)
 
 #define TCP 1
 #define UDP 2
-/* What a newcomer wants to see by name: IANA's registered ports, under the words that people use. */
+/* What a newcomer wants to see by name: IANA's registered ports, under the words that people
+ * use. */
 static const struct {
 	const char *name;
 	uint16_t port;

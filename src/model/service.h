@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* service.h -- named services: a protocol and a port to an id, one array look-up a packet end.
  *
- * `service` of a packet is the service whose protocol and port one end has; the destination's port is
- * asked first, then the source's.
- * Read-only after it was made. */
+ * `service` of a packet is the service whose protocol and port one end has; the destination's
+ * port is asked first, then the source's. Read-only after it was made. */
 #ifndef NETTALLY_MODEL_SERVICE_H
 #define NETTALLY_MODEL_SERVICE_H
 
@@ -22,7 +21,8 @@ struct services {
 	uint32_t *ids;           /* index -> id in struct strings, filled by services_intern() */
 };
 
-/* A port of a service; the service is made on first use. -EEXIST: the port is another service's (named in the sentence). */
+/* A port of a service; the service is made on first use. -EEXIST: the port is another service's
+ * (named in the sentence). */
 int services_add(struct services *s, const char *name, enum service_proto proto, uint16_t port, struct err *e);
 /* "443" or "8000-8010". */
 int service_ports_parse(uint16_t *ret_first, uint16_t *ret_last, const char *text, struct err *e);

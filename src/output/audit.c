@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* audit.c -- do the books close? Per interface: what its own counters say against what became of the packets. Per
- * account over all parties: the sum received against the sum sent. */
+/* audit.c -- do the books close? Per interface: what its own counters say against what became of
+ * the packets. Per account over all parties: the sum received against the sum sent. */
 #include "base/text.h"
 #include "output/json.h"
 #include "output/page.h"
@@ -105,7 +105,8 @@ static uint64_t difference(uint64_t a, uint64_t b)
 	return a > b ? a - b : b - a;
 }
 
-/* Super-packets are one frame and several packets: the line shows the basis on which the interface itself counts. */
+/* Super-packets are one frame and several packets: the line shows the basis on which the
+ * interface itself counts. */
 static void interface_line(FILE *to, const struct interface_books *b, bool colour)
 {
 	int64_t unaccounted = interface_unaccounted(b);

@@ -63,8 +63,9 @@ void buffer_spaces(struct buffer *b, unsigned count)
 		buffer_char(b, ' ');
 }
 
-/* Passes runs of plain ASCII on as they are; returns the first byte that needs a look, or the end. `special`
- * holds five bytes (repeat one): the loop over 20 million characters must not call anything. */
+/* Passes runs of plain ASCII on as they are; returns the first byte that needs a look, or the
+ * end. `special` holds five bytes (repeat one): the loop over 20 million characters must not
+ * call anything. */
 static inline __attribute__((always_inline)) const char *put_plain(struct buffer *b, const char *text,
 								    const char special[static 5])
 {

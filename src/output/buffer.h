@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* buffer.h -- text on its way to a FILE, without a call of stdio per cell.
  *
- * Owns its bytes, borrows the FILE. A write that failed sticks in `failed`; what comes later is thrown away. Thread: one. */
+ * Owns its bytes, borrows the FILE. A write that failed sticks in `failed`; what comes later is
+ * thrown away. Thread: one. */
 #ifndef NETTALLY_OUTPUT_BUFFER_H
 #define NETTALLY_OUTPUT_BUFFER_H
 
@@ -40,11 +41,13 @@ static inline void buffer_char(struct buffer *b, char c)
 
 /* Untrusted text: control characters and what is no UTF-8 become '?'. */
 void buffer_printable(struct buffer *b, const char *text);
-/* As an RFC 4180 field, quoted only where it must be; line ends and tabs stay, other control characters become '?'. */
+/* As an RFC 4180 field, quoted only where it must be; line ends and tabs stay, other control
+ * characters become '?'. */
 void buffer_csv(struct buffer *b, const char *text);
 /* As a JSON string with its quotes; escapes as json_string() in base/text.h does. */
 void buffer_json(struct buffer *b, const char *text);
-/* The value of a Prometheus label, with its quotes: \\ \" \n escaped; bytes that are no UTF-8 become '?'. */
+/* The value of a Prometheus label, with its quotes: \\ \" \n escaped; bytes that are no UTF-8
+ * become '?'. */
 void buffer_label(struct buffer *b, const char *text);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* json.c -- see json.h. Of an object the two outer levels stand on lines of their own; an array has an element a line. */
+/* json.c -- see json.h. Of an object the two outer levels stand on lines of their own; an array
+ * has an element a line. */
 #include "output/json.h"
 
 #include "base/text.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* metrics.c -- a snapshot in the Prometheus text format 0.0.4: all samples of a family stand together, behind one
- * HELP and one TYPE line. */
+/* metrics.c -- a snapshot in the Prometheus text format 0.0.4: all samples of a family stand
+ * together, behind one HELP and one TYPE line. */
 #include "base/text.h"
 #include "output/buffer.h"
 #include "output/status.h"
@@ -35,7 +35,8 @@ static void put_single(struct buffer *b, const char *name, const char *type, con
 	put_value(b, value);
 }
 
-/* The daemon's counters. An entry may have labels in its name: `base{reason="x"}` is family base_total. */
+/* The daemon's counters. An entry may have labels in its name: `base{reason="x"}` is family
+ * base_total. */
 
 static void put_counter(struct buffer *b, const char *metric, const char *help, const char **last, uint64_t value)
 {

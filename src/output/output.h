@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* output.h -- rows for people and for programs: table, tsv, csv, json, ndjson.
  *
- * Push interface: open, columns, a row at a time, close. `table` keeps its rows in memory until close (it aligns),
- * the others stream. Text cells are made safe for the format: control characters and bytes that are no UTF-8 become
- * '?' in table and tsv, csv quotes by RFC 4180, json escapes. Thread: the caller's. */
+ * Push interface: open, columns, a row at a time, close. `table` keeps its rows in memory until
+ * close (it aligns), the others stream. Text cells are made safe for the format: control
+ * characters and bytes that are no UTF-8 become '?' in table and tsv, csv quotes by RFC 4180,
+ * json escapes. Thread: the caller's. */
 #ifndef NETTALLY_OUTPUT_OUTPUT_H
 #define NETTALLY_OUTPUT_OUTPUT_H
 
@@ -47,7 +48,8 @@ struct output;
 int output_open(struct output **ret, FILE *to, enum format format, struct err *e);
 int output_columns(struct output *o, const struct column *columns, unsigned count);
 int output_row(struct output *o, const struct cell *cells); /* as many as there are columns */
-/* After an error of the producer: frees, writes nothing more; rows that were streamed already stay. */
+/* After an error of the producer: frees, writes nothing more; rows that were streamed already
+ * stay. */
 void output_abort(struct output **o);
 /* Ends the array, prints the table; says whether all could be written (-EIO, -ENOSPC, -EPIPE). */
 int output_close(struct output **o, struct err *e);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* problems.h -- what is wrong now, as sentences that say what to do. What was lost or overflowed once is a
- * counter, not a problem. Thread: any. */
+/* problems.h -- what is wrong now, as sentences that say what to do. What was lost or overflowed
+ * once is a counter, not a problem. Thread: any. */
 #ifndef NETTALLY_OUTPUT_PROBLEMS_H
 #define NETTALLY_OUTPUT_PROBLEMS_H
 

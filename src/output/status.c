@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* status.c -- the daemon's health as JSON: everything the snapshot has but the series. The page is in status_page.c. */
+/* status.c -- the daemon's health as JSON: everything the snapshot has but the series. The page
+ * is in status_page.c. */
 #include "output/status.h"
 
 #include "base/text.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* status.h -- a snapshot of the daemon as JSON, as a page of text, and as Prometheus metrics. Thread: any. */
+/* status.h -- a snapshot of the daemon as JSON, as a page of text, and as Prometheus metrics.
+ * Thread: any. */
 #ifndef NETTALLY_OUTPUT_STATUS_H
 #define NETTALLY_OUTPUT_STATUS_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* status_page.c -- the daemon's health on one page of 80 columns and 24 lines; what has no room is told, and is in the JSON. */
+/* status_page.c -- the daemon's health on one page of 80 columns and 24 lines; what has no room
+ * is told, and is in the JSON. */
 #include "base/text.h"
 #include "output/page.h"
 #include "output/problems.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* table.c -- the format for people: columns aligned, numbers to the right, human units. Its rows stay in memory
- * until the end, one after the other as NUL-terminated cells. */
+/* table.c -- the format for people: columns aligned, numbers to the right, human units. Its rows
+ * stay in memory until the end, one after the other as NUL-terminated cells. */
 #include "output/formats.h"
 #include "output/utf8.h"
 

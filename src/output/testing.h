@@ -24,8 +24,9 @@ static inline struct account *testing_account(const char *name, enum field a, en
 	return account;
 }
 
-/* `strings` outlives it. Interface eth0 closes, the hostile one is down and does not; account hosts (by host, direction) has
- * a series and `other`; account capture (a name that is also a family of ours) is by a hostile service. */
+/* `strings` outlives it. Interface eth0 closes, the hostile one is down and does not; account
+ * hosts (by host, direction) has a series and `other`; account capture (a name that is also a
+ * family of ours) is by a hostile service. */
 static inline struct snapshot *testing_snapshot(struct strings *strings)
 {
 	struct snapshot *s = snapshot_new();

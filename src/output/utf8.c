@@ -8,7 +8,8 @@ struct range {
 	uint32_t first, last;
 };
 
-/* Unicode 15: the blocks that terminals draw over the character before, and those drawn two columns wide. */
+/* Unicode 15: the blocks that terminals draw over the character before, and those drawn two
+ * columns wide. */
 static const struct range combining[] = {
 	{ 0x0300, 0x036f }, { 0x0483, 0x0489 }, { 0x0591, 0x05bd }, { 0x0610, 0x061a }, { 0x064b, 0x065f },
 	{ 0x06d6, 0x06dc }, { 0x0e34, 0x0e3a }, { 0x0e47, 0x0e4e }, { 0x1ab0, 0x1aff }, { 0x1dc0, 0x1dff },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* utf8.h -- one character of untrusted text at a time: is it UTF-8, is it fit for a terminal, how wide is it.
- * Independent of the locale. Thread: any. */
+/* utf8.h -- one character of untrusted text at a time: is it UTF-8, is it fit for a terminal,
+ * how wide is it. Independent of the locale. Thread: any. */
 #ifndef NETTALLY_OUTPUT_UTF8_H
 #define NETTALLY_OUTPUT_UTF8_H
 
@@ -8,7 +8,8 @@
 #include <stdint.h>
 
 /* Bytes of the character at `text` (1 to 4) and its code point; 0 where the bytes are no UTF-8
- * (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF). `text` ends with a NUL and is not at it. */
+ * (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF). `text` ends with a NUL and is
+ * not at it. */
 unsigned utf8_take(const char *text, uint32_t *ret_code);
 
 /* False for C0, DEL, C1, line separators and the marks that turn the writing direction round. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* api.c -- /api/v1/...: the snapshot and the ledger as JSON. Rows of an account are those of `nettally query`, by the same
- * names and with the same sentences. */
+/* api.c -- /api/v1/...: the snapshot and the ledger as JSON. Rows of an account are those of
+ * `nettally query`, by the same names and with the same sentences. */
 #include "base/clock.h"
 #include "ledger/query_args.h"
 #include "output/status.h"

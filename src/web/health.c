@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* health.c -- /healthz: does the counting loop advance? /readyz: is there something to read, and is it being booked?
- * /metrics for Prometheus. */
+/* health.c -- /healthz: does the counting loop advance? /readyz: is there something to read, and
+ * is it being booked? /metrics for Prometheus. */
 #include "base/clock.h"
 #include "output/status.h"
 #include "web/routes.h"

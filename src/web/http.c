@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* http.c -- see http.h. A request is answered as soon as its header is whole: there are only GET and HEAD. */
+/* http.c -- see http.h. A request is answered as soon as its header is whole: there are only GET
+ * and HEAD. */
 #include "web/http.h"
 
 #include "base/addr.h"
@@ -219,7 +220,8 @@ static int http_start(struct http *h, const struct http_config *cf, struct err *
 	h->loopback = is_loopback(&a);
 	snprintf(h->own, sizeof h->own, a.family == ADDR_IP4 ? "%.40s" : "[%.40s]", cf->address);
 	snprintf(h->address, sizeof h->address, "%s:%u", h->own, port);
-	/* ITC: without it, threads that have no room for another client would not hear that they are to end */
+	/* ITC: without it, threads that have no room for another client would not hear that they
+	 * are to end */
 	h->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, on_request, h,
 				     MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
 				     MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)THREADS,

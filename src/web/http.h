@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* http.h -- the web server: /metrics, /healthz, /readyz, /api/v1/..., and a page for people at /.
+/* http.h -- the web server: /metrics, /healthz, /readyz, /api/v1/..., and a page for people at
+ * /.
  *
- * libmicrohttpd with its own threads. Reads the newest snapshot from the box, and the ledger through its own read-only
- * connections (ledger/query.h); never touches the daemon otherwise. GET and HEAD only. Limits: 64 connections, 10 s
- * without a byte, 4095 bytes of URL, 100,000 rows, 6 queries at once. */
+ * libmicrohttpd with its own threads. Reads the newest snapshot from the box, and the ledger
+ * through its own read-only connections (ledger/query.h); never touches the daemon otherwise.
+ * GET and HEAD only. Limits: 64 connections, 10 s without a byte, 4095 bytes of URL, 100,000
+ * rows, 6 queries at once. */
 #ifndef NETTALLY_WEB_HTTP_H
 #define NETTALLY_WEB_HTTP_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* page.c -- the page for people. Its script and style are its own and carry a nonce (CSP level 3), new in each reply. */
+/* page.c -- the page for people. Its script and style are its own and carry a nonce (CSP level
+ * 3), new in each reply. */
 #include "web/routes.h"
 
 #include <errno.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* decode_fuzz.c -- any bytes as a frame. The first eight say what the source tells about it: link type (2, little
- * endian), tag taken off (1: which), its TCI (1), segment size (2), wire length (1: how much more than captured,
- * 255 = as much as there can be), direction (1). The frame is given in an allocation of its own, so that a sanitizer sees
- * a read one byte past it. What must hold of any packet is checked. */
+/* decode_fuzz.c -- any bytes as a frame. The first eight say what the source tells about it:
+ * link type (2, little endian), tag taken off (1: which), its TCI (1), segment size (2), wire
+ * length (1: how much more than captured, 255 = as much as there can be), direction (1). The
+ * frame is given in an allocation of its own, so that a sanitizer sees a read one byte past it.
+ * What must hold of any packet is checked. */
 #include "decode/decode.h"
 
 #include <stdlib.h>

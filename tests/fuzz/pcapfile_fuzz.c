@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* pcapfile_fuzz.c -- any bytes as a capture file, pcap or pcapng: every byte of every frame is read. */
+/* pcapfile_fuzz.c -- any bytes as a capture file, pcap or pcapng: every byte of every frame is
+ * read. */
 #include "capture/pcapfile.h"
 
 #include <stdio.h>

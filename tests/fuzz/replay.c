@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* replay.c -- runs a fuzz target over every file of a corpus folder: crashes that were fixed stay fixed.
- * Prints how many inputs it ran; an empty or missing corpus is a failure. */
+/* replay.c -- runs a fuzz target over every file of a corpus folder: crashes that were fixed
+ * stay fixed. Prints how many inputs it ran; an empty or missing corpus is a failure. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

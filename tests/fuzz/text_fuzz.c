@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* text_fuzz.c -- durations, sizes, times, addresses, prefixes, services, listen addresses: what is read, reads the same
- * when it was written again. */
+/* text_fuzz.c -- durations, sizes, times, addresses, prefixes, services, listen addresses: what
+ * is read, reads the same when it was written again. */
 #include "base/addr.h"
 #include "base/prefix.h"
 #include "base/text.h"
@@ -26,7 +26,8 @@ static void numbers(const char *text)
 	if (size_parse(&bytes, text, NULL) == 0 &&
 	    (size_parse(&bytes_again, size_format(bytes, buf, sizeof buf), NULL) < 0 || bytes != bytes_again))
 		abort();
-	/* an offset can lead out of the years 0000 to 9999 by a day; these have no text to read again */
+	/* an offset can lead out of the years 0000 to 9999 by a day; these have no text to read
+	 * again */
 	if (time_parse(&utc, text, 1700000000, NULL) == 0 && utc >= -62167219200 && utc <= 253402300799 &&
 	    (time_parse(&utc_again, time_format(utc, buf, sizeof buf), 0, NULL) < 0 || utc != utc_again))
 		abort();
