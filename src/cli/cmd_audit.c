@@ -49,7 +49,7 @@ static int print_answer(const char *answer, size_t len)
 	return written && answer_closes(answer, len) ? EXIT_OK : EXIT_FAILED;
 }
 
-/* One line of query_balance() as TSV: account, rx_packets, tx_packets, rx_l2_bytes, tx_l2_bytes. */
+/* One line of query_balance() as TSV: account, then packets, l2 and l3 bytes, received and sent each. */
 static int add_balance(struct snapshot *s, const char *line)
 {
 	struct snapshot_account *accounts = realloc(s->accounts, (s->account_count + 1) * sizeof *accounts);
@@ -65,8 +65,8 @@ static int add_balance(struct snapshot *s, const char *line)
 		return -ENOMEM;
 	s->account_count++;
 	sa->account->party = true;
-	return sscanf(line, "%47[^\t]\t%lu\t%lu\t%lu\t%lu", sa->account->name, &sa->total.rx.packets, &sa->total.tx.packets,
-		      &sa->total.rx.l2_bytes, &sa->total.tx.l2_bytes) == 5 ? 0 : -EPROTO;
+	return sscanf(line, "%47[^\t]\t%lu\t%lu\t%lu\t%lu\t%lu\t%lu", sa->account->name, &sa->total.rx.packets, &sa->total.tx.packets,
+		      &sa->total.rx.l2_bytes, &sa->total.tx.l2_bytes, &sa->total.rx.l3_bytes, &sa->total.tx.l3_bytes) == 7 ? 0 : -EPROTO;
 }
 
 static int add_balances(struct snapshot *s, struct ledger_reader *reader, struct err *e)

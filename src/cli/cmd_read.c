@@ -5,6 +5,7 @@
 #include "capture/pcapfile.h"
 #include "cli/commands.h"
 #include "cli/read_report.h"
+#include "cli/read_stream.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "count/count.h"
@@ -39,6 +40,8 @@ struct reader {
 	enum format format;
 	bool format_given;
 	struct read_report report;
+	struct read_stream stream;
+	struct output *out;        /* open while rows are written */
 	uint64_t packets;
 	int64_t started_ns, shown_ns;
 	bool progress;
@@ -278,6 +281,54 @@ static void catch_interrupts(void)
 	sigaction(SIGTERM, &act, NULL);
 }
 
+static int open_output(struct reader *r, struct err *e)
+{
+	int ret;
+
+	if (r->out)
+		return 0;
+	ret = output_open(&r->out, stdout, r->format_given ? r->format : format_default(stdout), e);
+	return ret < 0 ? ret : read_report_columns(&r->report, r->count.grain.window_s != 0, r->out, e);
+}
+
+/* The last rows, and the end of the output. */
+static int print_report(struct reader *r)
+{
+	struct err e = { 0 };
+	int ret = open_output(r, &e);
+
+	if (ret == 0)
+		ret = read_report_rows(&r->report, &r->count, r->out, &e);
+	if (ret < 0) {
+		output_close(&r->out, NULL);
+		return fail(EXIT_FAILED, "read", &e);
+	}
+	return output_close(&r->out, &e) < 0 ? fail(EXIT_FAILED, "read", &e) : EXIT_OK;
+}
+
+/* Windows of a live stream that are over; in the order of time, so not where another is asked for. */
+static int print_closed(struct reader *r, struct err *e)
+{
+	int64_t boundary;
+	struct count closed;
+	int ret;
+
+	if (!r->count.grain.window_s || r->report.sort || r->report.limit >= 0)
+		return 0;
+	boundary = read_stream_boundary(&r->stream, r->count.grain.window_s, clock_system().utc_ns(NULL));
+	if (boundary == INT64_MIN)
+		return 0;
+	ret = read_stream_take(&r->count, boundary, &closed, e);
+	if (ret < 0)
+		return ret;
+	r->stream.printed_before_s = boundary;
+	ret = open_output(r, e);
+	if (ret == 0)
+		ret = read_report_rows(&r->report, &closed, r->out, e);
+	count_close(&closed);
+	return ret < 0 ? ret : output_flush(r->out);
+}
+
 /* 0, or EXIT_FAILED after a damaged file, or EXIT_USAGE for a filter that does not compile. */
 static int read_file(struct reader *r, const char *path)
 {
@@ -286,15 +337,18 @@ static int read_file(struct reader *r, const char *path)
 	struct pcapfile *f;
 	struct err e = { 0 };
 	unsigned batches = 0;
+	bool stream = strcmp(path, "-") == 0;
 	int n = pcapfile_open(&f, path, r->strings, &e);
 
 	if (n < 0)
 		return fail(EXIT_FAILED, "read", &e);
-	while (!interrupted && (n = pcapfile_next(f, frames, 0, &e)) != 0) {
+	while (!interrupted && (n = pcapfile_next(f, frames, stream ? STREAM_IDLE_MS : 0, &e)) != 0) {
 		unsigned count = (unsigned)n;
 
+		if (stream && (n == -EAGAIN || (batches & 63) == 0) && print_closed(r, &e) < 0)
+			break;
 		if (n == -EAGAIN)
-			continue; /* a signal */
+			continue; /* nothing came, or a signal did */
 		if (n < 0)
 			break;
 
@@ -305,34 +359,20 @@ static int read_file(struct reader *r, const char *path)
 		}
 		decode_batch(frames, count, packets);
 		count_packets(&r->count, packets, count);
-		if (r->progress && (++batches & 1023) == 0)
+		if (stream)
+			read_stream_see(&r->stream, packets, count);
+		if ((++batches & 1023) == 0 && r->progress)
 			show_progress(r);
 	}
 	pcapfile_close(&f);
 	if (r->shown_ns)
 		fprintf(stderr, "\r\033[K");
-	return n < 0 && n != -EAGAIN ? fail(EXIT_FAILED, "read", &e) : EXIT_OK;
-}
-
-static int print_report(struct reader *r)
-{
-	struct output *out;
-	struct err e = { 0 };
-	int ret;
-
-	ret = output_open(&out, stdout, r->format_given ? r->format : format_default(stdout), &e);
-	if (ret < 0)
-		return fail(EXIT_FAILED, "read", &e);
-	ret = read_report_write(&r->report, &r->count, out, &e);
-	if (ret < 0) {
-		output_close(&out, NULL);
-		return fail(EXIT_FAILED, "read", &e);
-	}
-	return output_close(&out, &e) < 0 ? fail(EXIT_FAILED, "read", &e) : EXIT_OK;
+	return e.code < 0 && e.code != -EAGAIN ? fail(EXIT_FAILED, "read", &e) : EXIT_OK;
 }
 
 static void reader_free(struct reader *r)
 {
+	output_close(&r->out, NULL);
 	for (unsigned i = 0; i < r->filter_count; i++)
 		filter_close(&r->filters[i].filter);
 	count_close(&r->count);

@@ -141,7 +141,17 @@ static int write_row(const struct row_sorter *s, const struct shape *shape, cons
 	return output_row(out, cells);
 }
 
-int read_report_write(const struct read_report *r, struct count *c, struct output *out, struct err *e)
+int read_report_columns(const struct read_report *r, bool windows, struct output *out, struct err *e)
+{
+	struct shape shape;
+	int ret;
+
+	make_shape(r->account, windows, &shape);
+	ret = output_columns(out, shape.columns, shape.count);
+	return ret < 0 ? err_errno(e, ret, "cannot write") : 0;
+}
+
+int read_report_rows(const struct read_report *r, struct count *c, struct output *out, struct err *e)
 {
 	struct shape shape;
 	struct row_sorter s = { .count = c, .strings = r->strings, .basis = r->basis };
@@ -160,7 +170,6 @@ int read_report_write(const struct read_report *r, struct count *c, struct outpu
 	ret = collect_rows(&s, r->limit, &rows, &count, e);
 	if (ret < 0)
 		return ret;
-	ret = output_columns(out, shape.columns, shape.count);
 	for (uint64_t i = 0; i < count && ret >= 0; i++) {
 		row_prefetch(c, rows, i, count);
 		ret = write_row(&s, &shape, &rows[i], out);

@@ -16,7 +16,8 @@ struct read_report {
 
 /* -EINVAL where the account has no such column; the sentence lists those there are. */
 int read_report_check(const struct read_report *r, bool windows, struct err *e);
-/* Uses the count up: its table is compacted. Writes columns and rows. */
-int read_report_write(const struct read_report *r, struct count *c, struct output *out, struct err *e);
+int read_report_columns(const struct read_report *r, bool windows, struct output *out, struct err *e);
+/* Uses the count up: its table is compacted. Writes the rows; the columns come first. */
+int read_report_rows(const struct read_report *r, struct count *c, struct output *out, struct err *e);
 
 #endif

@@ -178,6 +178,12 @@ void output_abort(struct output **out)
 	*out = NULL;
 }
 
+int output_flush(struct output *o)
+{
+	buffer_flush(&o->buffer);
+	return fflush(o->buffer.to) == 0 ? 0 : -errno;
+}
+
 int output_close(struct output **out, struct err *e)
 {
 	struct output *o = *out;

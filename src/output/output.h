@@ -51,6 +51,8 @@ int output_row(struct output *o, const struct cell *cells); /* as many as there 
 /* After an error of the producer: frees, writes nothing more; rows that were streamed already
  * stay. */
 void output_abort(struct output **o);
+/* Hands over what was written so far, for who reads along (a table waits for its end). */
+int output_flush(struct output *o);
 /* Ends the array, prints the table; says whether all could be written (-EIO, -ENOSPC, -EPIPE). */
 int output_close(struct output **o, struct err *e);
 
