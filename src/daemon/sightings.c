@@ -72,6 +72,15 @@ static bool is_group_mac(uint64_t mac)
 	return mac >> 40 & 1; /* the lowest bit of the first byte */
 }
 
+/* 0.0.0.0 and ::, the senders of who has no address yet. */
+static bool is_unspecified(const struct addr *a)
+{
+	static const uint8_t zeros[16];
+	unsigned from = a->family == ADDR_IP4 ? 12 : 0;
+
+	return memcmp(a->bytes + from, zeros, sizeof zeros - from) == 0;
+}
+
 void sightings_see(struct sightings *s, const struct key_layout *l, const uint8_t *key, bool sent, int64_t now_utc_s)
 {
 	static const struct addr nobody;
@@ -84,7 +93,7 @@ void sightings_see(struct sightings *s, const struct key_layout *l, const uint8_
 		key_get_addr(l, key, FIELD_HOST, &a);
 	if (mac == UINT64_MAX || is_group_mac(mac))
 		mac = 0;
-	if (a.family > ADDR_IP6 || addr_is_group(&a))
+	if (a.family > ADDR_IP6 || addr_is_group(&a) || is_unspecified(&a))
 		a = nobody;
 	if (sent) {
 		see(s, mac, &a, now_utc_s); /* this device is at this address: it says so itself */
