@@ -23,6 +23,7 @@
 
 struct client {
 	struct control *control; /* NULL: the slot is free */
+	uint64_t number;         /* in order of arrival */
 	int fd;
 	struct loop_io *io;
 	struct loop_timer *timer;
@@ -37,7 +38,7 @@ struct control {
 	struct snapshot_box *box;
 	int fd;
 	struct loop_io *io;
-	uint64_t dropped;
+	uint64_t dropped, arrived;
 	char path[sizeof ((struct sockaddr_un *)NULL)->sun_path];
 	struct client clients[CLIENTS_MAX];
 };
@@ -126,12 +127,19 @@ static void on_client(void *arg, uint32_t events)
 		client_read(c);
 }
 
+/* Where all are taken, the oldest makes room: clients that hang do not keep others out. */
 static struct client *free_slot(struct control *k)
 {
-	for (size_t i = 0; i < CLIENTS_MAX; i++)
+	struct client *oldest = k->clients;
+
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
 		if (!k->clients[i].control)
 			return &k->clients[i];
-	return NULL;
+		if (k->clients[i].number < oldest->number)
+			oldest = &k->clients[i];
+	}
+	client_drop(oldest);
+	return oldest;
 }
 
 static void on_connection(void *arg, uint32_t events)
@@ -144,12 +152,8 @@ static void on_connection(void *arg, uint32_t events)
 	if (fd < 0)
 		return;
 	c = free_slot(k);
-	if (!c) {
-		k->dropped++;
-		close(fd);
-		return;
-	}
 	c->control = k;
+	c->number = k->arrived++;
 	c->fd = fd;
 	if (loop_add_fd(k->loop, &c->io, fd, EPOLLIN, on_client, c, NULL) < 0 ||
 	    loop_add_timer(k->loop, &c->timer, REQUEST_TIMEOUT_NS, 0, on_timeout, c, NULL) < 0)

@@ -4,8 +4,8 @@
  *
  * A client sends one line ("status json", "status text", "status colour", "audit json", "audit
  * text", "audit colour") and gets the answer, then end of file; an unknown line gets "error:
- * ..." . Limits: 32 clients, 4096 bytes a request, 5 s from connect to the end of the request,
- * 10 s to take the answer; who is over is closed and counted. Never blocks the loop. Thread: the
+ * ..." . Limits: 32 clients (one more, and the oldest goes), 4096 bytes a request, 5 s from connect to
+ * the end of the request, 10 s to take the answer; who is over is closed and counted. Never blocks the loop. Thread: the
  * main loop's. */
 #ifndef NETTALLY_DAEMON_CONTROL_H
 #define NETTALLY_DAEMON_CONTROL_H
