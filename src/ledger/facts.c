@@ -62,11 +62,12 @@ int query_balance(struct ledger_reader *r, struct output *out, struct err *e)
 {
 	static const struct column columns[] = {
 		{ "account", COLUMN_TEXT },      { "rx_packets", COLUMN_COUNT },  { "tx_packets", COLUMN_COUNT },
-		{ "rx_l2_bytes", COLUMN_BYTES }, { "tx_l2_bytes", COLUMN_BYTES },
+		{ "rx_l2_bytes", COLUMN_BYTES }, { "tx_l2_bytes", COLUMN_BYTES }, { "rx_l3_bytes", COLUMN_BYTES },
+		{ "tx_l3_bytes", COLUMN_BYTES },
 	};
 	sqlite3_stmt *s;
-	int x = sql_prepare(r->db, &s, e, "SELECT name, rx_packets, tx_packets, rx_l2_bytes, tx_l2_bytes FROM account "
-					  "JOIN total ON account = id WHERE is_current AND is_whole ORDER BY name");
+	int x = sql_prepare(r->db, &s, e, "SELECT name, rx_packets, tx_packets, rx_l2_bytes, tx_l2_bytes, "
+					  "rx_l3_bytes, tx_l3_bytes FROM account JOIN total ON account = id WHERE is_current AND is_whole ORDER BY name");
 
 	if (x < 0)
 		return x;
@@ -74,9 +75,9 @@ int query_balance(struct ledger_reader *r, struct output *out, struct err *e)
 	if (x < 0)
 		x = err_errno(e, x, "cannot write the answer");
 	while (x == 0 && (x = sql_step(s, e)) == 1) {
-		struct cell cells[5] = { { .text = (const char *)sqlite3_column_text(s, 0) } };
+		struct cell cells[7] = { { .text = (const char *)sqlite3_column_text(s, 0) } };
 
-		for (int i = 1; i < 5; i++)
+		for (int i = 1; i < 7; i++)
 			cells[i].number = (uint64_t)sqlite3_column_int64(s, i);
 		x = write_row(out, cells, e);
 	}

@@ -53,7 +53,7 @@ int query_interfaces(struct ledger_reader *r, struct interface_books **ret, size
 
 /* For `audit`: does sum received = sum sent hold for each account over all parties (of = both,
  * self = groups = yes, ever since it began)? Columns: account, rx_packets, tx_packets,
- * rx_l2_bytes, tx_l2_bytes. */
+ * rx_l2_bytes, tx_l2_bytes, rx_l3_bytes, tx_l3_bytes. */
 int query_balance(struct ledger_reader *r, struct output *out, struct err *e);
 
 #endif

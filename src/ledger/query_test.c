@@ -268,7 +268,8 @@ static void test_lists(void **state)
 			    "mix\tpackets\thost,src_port,service\t1min\t2023-11-15T00:00:00Z\t2023-11-15T01:00:00Z\t6\n");
 	memset(got, 0, sizeof got);
 	assert_string_equal(list(b, query_balance, got, sizeof got),
-			    "account\trx_packets\ttx_packets\trx_l2_bytes\ttx_l2_bytes\nmix\t6\t12\t600\t1200\n");
+			    "account\trx_packets\ttx_packets\trx_l2_bytes\ttx_l2_bytes\trx_l3_bytes\ttx_l3_bytes\n"
+			    "mix\t6\t12\t600\t1200\t516\t1032\n");
 	account_unref(&a);
 	account_unref(&empty);
 }
