@@ -116,6 +116,7 @@ static void inherit_series(struct books *b, struct books *from)
 	if (b->account->series == from->account->series) {
 		b->series = from->series;
 		from->series = mine;
+		series_set_account(b->series, b->account);
 		return;
 	}
 	if (series_snapshot(from->series, &have, &count) == 0)

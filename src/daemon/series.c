@@ -78,6 +78,13 @@ void series_free(struct series **s)
 	*s = NULL;
 }
 
+void series_set_account(struct series *s, struct account *a)
+{
+	account_ref(a);
+	account_unref(&s->account);
+	s->account = a;
+}
+
 static void aligned_key(const struct series *s, const uint8_t *key, uint64_t ret[KEY_WORDS_MAX])
 {
 	memcpy(ret, key, s->account->layout.size);

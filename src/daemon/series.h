@@ -16,6 +16,8 @@ struct series;
 
 int series_new(struct series **ret, struct account *a, struct err *e); /* keeps a reference to `a` */
 void series_free(struct series **s);
+/* After a reload: `a` has the same form and the same number of series as the account that it was made for. */
+void series_set_account(struct series *s, struct account *a);
 
 /* As the ledger left them; totals of 0 are series that were given up. */
 int series_load(struct series *s, const struct series_state *states, size_t count);
