@@ -34,7 +34,8 @@ static void make_addr(struct addr *a, uint64_t n)
 	if (n % 16 == 0)
 		return; /* no IP */
 	if (n % 4 == 0) {
-		*a = (struct addr){ .bytes = { 0x20, 1, 0xd, 0xb8, [14] = (uint8_t)(n >> 8), [15] = (uint8_t)n }, .family = ADDR_IP6 };
+		*a = (struct addr){ .bytes = { 0x20, 1, 0xd, 0xb8, [14] = (uint8_t)(n >> 8), [15] = (uint8_t)n },
+					.family = ADDR_IP6 };
 		return;
 	}
 	*a = (struct addr){ .bytes = { [10] = 0xff, [11] = 0xff, (uint8_t)(n % 3 ? 10 : 11), 0, (uint8_t)(n >> 8), (uint8_t)n },
@@ -265,7 +266,8 @@ static void same_keys(const struct count *a, const struct count *b, bool l2, boo
 
 static void one_basis_or_both(void **state)
 {
-	static const uint64_t sets[] = { BIT(FIELD_HOST), BIT(FIELD_MAC), BIT(FIELD_PROTO), BIT(FIELD_HOST) | BIT(FIELD_SRC_PORT) };
+	static const uint64_t sets[] = { BIT(FIELD_HOST), BIT(FIELD_MAC), BIT(FIELD_PROTO),
+				BIT(FIELD_HOST) | BIT(FIELD_SRC_PORT) };
 	struct packet *p = make_packets(1000);
 
 	(void)state;
@@ -380,8 +382,9 @@ static void every_field_of_a_packet(void **state)
 	};
 	struct strings *strings = NULL;
 	struct services services = { 0 };
-	struct packet p = { .src_mac = UINT64_C(1) << 48 | 10, .dst_mac = UINT64_C(1) << 48 | 11, .segments = 1, .src_port = 0x10000 | 5000,
-			    .dst_port = 0x10000 | 443, .vlan = 0x1064, .ethertype = 0x186dd, .proto = 0x111, .direction = DIRECTION_EGRESS };
+	struct packet p = { .src_mac = UINT64_C(1) << 48 | 10, .dst_mac = UINT64_C(1) << 48 | 11, .segments = 1,
+			    .src_port = 0x10000 | 5000, .dst_port = 0x10000 | 443, .vlan = 0x1064, .ethertype = 0x186dd,
+			    .proto = 0x111, .direction = DIRECTION_EGRESS };
 
 	(void)state;
 	assert_int_equal(strings_new(&strings), 0);

@@ -152,7 +152,8 @@ static const struct batch *batch_of(const struct booking *booking, int64_t windo
 
 static void who_is_left_out(void **state)
 {
-	static const struct { const char *why; enum field by; enum account_of of; bool self, groups; uint64_t mac; const char *host;
+	static const struct { const char *why; enum field by; enum account_of of;
+			      bool self, groups; uint64_t mac; const char *host;
 			      enum locality where; bool wanted; } rows[] = {
 		{ "anybody", FIELD_HOST, OF_BOTH, true, true, MAC(9), "10.0.0.1", LOCALITY_REMOTE, true },
 		{ "local of local", FIELD_HOST, OF_LOCAL, true, true, MAC(9), "10.0.0.1", LOCALITY_LOCAL, true },
@@ -163,9 +164,11 @@ static void who_is_left_out(void **state)
 		{ "own address", FIELD_HOST, OF_BOTH, false, true, MAC(9), "192.0.2.1", LOCALITY_LOCAL, false },
 		{ "own IPv6 address", FIELD_HOST, OF_BOTH, false, true, MAC(9), "2001:db8::1", LOCALITY_LOCAL, false },
 		{ "own address, wanted", FIELD_HOST, OF_BOTH, true, false, MAC(9), "192.0.2.1", LOCALITY_LOCAL, true },
-		{ "by host, own MAC: a router's own", FIELD_HOST, OF_BOTH, false, true, MAC(1), "10.0.0.1", LOCALITY_LOCAL, true },
+		{ "by host, own MAC: a router's own", FIELD_HOST, OF_BOTH, false, true, MAC(1), "10.0.0.1", LOCALITY_LOCAL,
+		  true },
 		{ "own MAC", FIELD_MAC, OF_BOTH, false, true, MAC(1), "10.0.0.1", LOCALITY_LOCAL, false },
-		{ "by MAC, own address behind another's", FIELD_MAC, OF_BOTH, false, true, MAC(9), "192.0.2.1", LOCALITY_LOCAL, true },
+		{ "by MAC, own address behind another's", FIELD_MAC, OF_BOTH, false, true, MAC(9), "192.0.2.1",
+		  LOCALITY_LOCAL, true },
 		{ "no MAC is nobody's own", FIELD_MAC, OF_BOTH, false, false, 0, NULL, LOCALITY_REMOTE, true },
 		{ "multicast", FIELD_HOST, OF_BOTH, true, false, MAC(9), "224.0.0.1", LOCALITY_REMOTE, false },
 		{ "multicast of IPv6", FIELD_HOST, OF_BOTH, true, false, MAC(9), "ff02::1", LOCALITY_REMOTE, false },
@@ -176,7 +179,8 @@ static void who_is_left_out(void **state)
 		{ "multicast MAC", FIELD_MAC, OF_BOTH, true, false, MAC(0x01005e000001), NULL, LOCALITY_REMOTE, false },
 		{ "locally administered MAC", FIELD_MAC, OF_BOTH, true, false, MAC(0x020000000001), NULL, LOCALITY_REMOTE, true },
 		{ "groups, wanted", FIELD_MAC, OF_BOTH, false, true, MAC(0xffffffffffff), NULL, LOCALITY_REMOTE, true },
-		{ "`other` has no room, but is somebody", FIELD_MAC, OF_BOTH, false, false, UINT64_MAX, NULL, LOCALITY_REMOTE, true },
+		{ "`other` has no room, but is somebody", FIELD_MAC, OF_BOTH, false, false, UINT64_MAX, NULL, LOCALITY_REMOTE,
+		  true },
 	};
 
 	(void)state;

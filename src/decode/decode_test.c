@@ -86,7 +86,8 @@ static const struct frame_case { const char *why; uint16_t linktype; const char 
 	{ "IPv6 UDP", LINKTYPE_ETHERNET, MACS "86dd" UDP_IP6, { UDP6, NONE, 0x86dd, 52, 0 } },
 	{ "IPv6 TCP", LINKTYPE_ETHERNET, ETHER6("0014", "06") TCP, { TCP6, NONE, 0x86dd, 60, 0 } },
 	{ "IPv6 ICMP", LINKTYPE_ETHERNET, ETHER6("0008", "3a") "8000000000000000", { OF6(58, NONE, NONE), NONE, 0x86dd, 48, 0 } },
-	{ "IPv6, no next header", LINKTYPE_ETHERNET, ETHER6("0004", "3b") "00000000", { OF6(59, NONE, NONE), NONE, 0x86dd, 44, 0 } },
+	{ "IPv6, no next header", LINKTYPE_ETHERNET, ETHER6("0004", "3b") "00000000",
+	  { OF6(59, NONE, NONE), NONE, 0x86dd, 44, 0 } },
 	{ "IPv6 hop-by-hop", LINKTYPE_ETHERNET, ETHER6("0014", "00") "1100050200000100" UDP, { UDP6, NONE, 0x86dd, 60, 0 } },
 	{ "IPv6 hop-by-hop, routing, fragment, options", LINKTYPE_ETHERNET,
 	  ETHER6("0034", "00") "2b00050200000100" "2c01040000000000aaaaaaaaaaaaaaaa" "3c00000100000007" "1100010400000000" UDP,
@@ -255,7 +256,8 @@ static void every_link_layer(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		const struct expected *want = &cases[i].want;
-		struct frame f = { .linktype = cases[i].linktype, .seen_utc_ns = 5, .interface = 3, .direction = DIRECTION_EGRESS };
+		struct frame f = { .linktype = cases[i].linktype, .seen_utc_ns = 5, .interface = 3,
+					.direction = DIRECTION_EGRESS };
 		uint8_t *bytes = bytes_of(cases[i].hex, &f.cap_len);
 		uint8_t *exact = copy_of(bytes, f.cap_len);
 		bool ether = f.linktype == LINKTYPE_ETHERNET;
@@ -431,7 +433,8 @@ static void super_packets_that_tell_their_length(void **state)
 	uint8_t bytes[54];
 	uint32_t len;
 	uint8_t *made = bytes_of(MACS "0800" IP4("0bd8", "06") TCP, &len); /* 3032 = 40 + 2992 */
-	struct frame f = { .bytes = bytes, .cap_len = 54, .wire_len = 14 + 3032, .linktype = LINKTYPE_ETHERNET, .gso_size = 1000 };
+	struct frame f = { .bytes = bytes, .cap_len = 54, .wire_len = 14 + 3032, .linktype = LINKTYPE_ETHERNET,
+				.gso_size = 1000 };
 	struct packet p;
 
 	(void)state;

@@ -74,7 +74,8 @@ static void lists(void **state)
 		{ "host,nonsense", -EINVAL, 0, { 0 } }, { "host,rule", -ENOTSUP, 0, { 0 } },
 		{ "mac,host,src_mac,dst_mac,src_host,dst_host,src_port,dst_port,interface,direction,vlan,ethertype", 0, 12,
 		  { FIELD_MAC, FIELD_HOST, FIELD_SRC_MAC } },
-		{ "mac,host,src_mac,dst_mac,src_host,dst_host,src_port,dst_port,interface,direction,vlan,ethertype,proto", -EINVAL, 0,
+		{ "mac,host,src_mac,dst_mac,src_host,dst_host,src_port,dst_port,interface,direction,vlan,ethertype,proto",
+		  -EINVAL, 0,
 		  { 0 } },
 		{ "host,xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", -EINVAL, 0, { 0 } },
 	};
@@ -103,7 +104,8 @@ static void which_are_numbers(void **state)
 {
 	(void)state;
 	for (enum field f = 0; f < FIELD_COUNT; f++)
-		assert_int_equal(field_is_number(f), f == FIELD_SRC_PORT || f == FIELD_DST_PORT || f == FIELD_VLAN || f == FIELD_PROTO);
+		assert_int_equal(field_is_number(f), f == FIELD_SRC_PORT || f == FIELD_DST_PORT || f == FIELD_VLAN ||
+					f == FIELD_PROTO);
 }
 
 int main(void)
