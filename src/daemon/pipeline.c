@@ -303,6 +303,7 @@ int pipeline_load(struct pipeline *p, struct ledger *l, struct err *e)
 		if (r < 0)
 			return r;
 		series_load(books_series(p->books[i]), states, count);
+		series_make_whole(books_series(p->books[i]), &total);
 		books_set_total(p->books[i], &total);
 		free(states);
 	}

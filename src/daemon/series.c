@@ -116,6 +116,31 @@ static struct one *add(struct series *s, const uint8_t *key)
 	return &s->at[s->count++];
 }
 
+static uint64_t missing(uint64_t total, uint64_t sum)
+{
+	return total > sum ? total - sum : 0;
+}
+
+static void add_missing(struct tally *other, const struct tally *total, const struct tally *sum)
+{
+	other->packets += missing(total->packets, sum->packets);
+	other->l2_bytes += missing(total->l2_bytes, sum->l2_bytes);
+	other->l3_bytes += missing(total->l3_bytes, sum->l3_bytes);
+}
+
+void series_make_whole(struct series *s, const struct party_tally *total)
+{
+	struct party_tally sum = { 0 };
+
+	for (size_t i = 0; i < s->count; i++)
+		party_tally_add(&sum, &s->at[i].total);
+	if (memcmp(&sum, total, sizeof sum) == 0)
+		return;
+	add_missing(&s->at[0].total.rx, &total->rx, &sum.rx);
+	add_missing(&s->at[0].total.tx, &total->tx, &sum.tx);
+	s->at[0].changed = true;
+}
+
 static void remember_candidate(struct series *s, const uint8_t *key, uint64_t weight)
 {
 	struct candidate *smallest = s->candidates;

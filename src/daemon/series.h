@@ -21,6 +21,9 @@ void series_set_account(struct series *s, struct account *a);
 
 /* As the ledger left them; totals of 0 are series that were given up. */
 int series_load(struct series *s, const struct series_state *states, size_t count);
+/* After series_load(): what of the account's total no series has goes to `other`. Series begin at 0 when an account goes and
+ * comes back by a reload; the sum is right again at the next start. */
+void series_make_whole(struct series *s, const struct party_tally *total);
 /* Adds what a tick brought for one key. */
 void series_add(struct series *s, const uint8_t *key, const struct party_tally *t);
 /* Once per window: gives series to keys that outgrew the smallest. */

@@ -215,6 +215,28 @@ def test_reload_with_another_number_of_series(wire, tmp_path, series):
         assert series_sums(daemon) == [8000, 8000]
 
 
+def test_account_that_goes_and_comes_back(wire, tmp_path):
+    """Its books go on; its series begin anew, and have all again after a start."""
+    other = "account devices { by = { mac } every = 1h }\n"
+    both = "account hosts { by = { host } every = 1h }\n" + other
+    with Daemon(wire.right, tmp_path, both) as daemon:
+        def send(count, total):
+            wire.send("left", count)
+            daemon.until("all is booked", lambda: daemon.interface()["booked_packets"] == total)
+        send(1000, 1000)
+        daemon.reload(other)
+        send(500, 1500)
+        daemon.reload(both)
+        send(10, 1510)
+        daemon.stop()
+        assert sums(daemon.books("hosts", "l2"))[0] == 1010
+        assert sums(daemon.books("devices", "l2"))[0] == 1510
+        for _ in range(2):
+            daemon.again()
+            assert series_sums(daemon) == [1010, 1010]
+            daemon.stop()
+
+
 def test_killed_under_load(wire, tmp_path):
     with Daemon(wire.right, tmp_path, HOSTS) as daemon:
         before = 0
