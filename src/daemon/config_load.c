@@ -163,6 +163,10 @@ static void load_interface(struct config_loader *l, cfg_t *s, const struct confi
 	}
 	config_read_word(l, s, "capture", captures, &capture);
 	i->capture = (enum capture)capture;
+	if (i->capture == CAPTURE_KERNEL || i->capture == CAPTURE_XDP)
+		config_problem(&l->p, config_text_line(l->text, st, "capture"),
+			       "capture = %s: not supported by this version; write auto or socket",
+			       i->capture == CAPTURE_XDP ? "xdp" : "kernel");
 	config_read_bool(l, s, "mirror", &i->mirror);
 	i->promiscuous = i->mirror;
 	config_read_bool(l, s, "promiscuous", &i->promiscuous);

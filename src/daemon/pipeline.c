@@ -232,7 +232,11 @@ static void on_timer(void *arg)
 	watch_clock(p);
 	for (size_t i = 0; i < p->point_count; i++)
 		pipeline_check_point(p, p->points[i]);
-	if (!p->ticking && !ledger_wants_rest(p))
+	if (p->ticking)
+		return;
+	if (ledger_wants_rest(p))
+		pipeline_show(p); /* its state at least is always fresh */
+	else
 		pipeline_begin_tick(p);
 }
 
