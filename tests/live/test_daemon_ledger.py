@@ -75,7 +75,7 @@ def test_full_disk_at_the_end(wire, tmp_path):
         daemon.until("it is booked", lambda: ledger_of(daemon)["booked_records"] > 0)
         fill(disk)
         wire.send("left", 100_000, src=ends(1, 20_000))
-        daemon.until("it says so", lambda: ledger_of(daemon)["state"] == "failing")
+        daemon.until("it says so", lambda: ledger_of(daemon)["state"] == "failing", seconds=5)
         daemon.process.terminate()
         time.sleep(1.5)
         (disk / "ballast").unlink()
