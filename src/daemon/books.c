@@ -227,6 +227,20 @@ static bool has_room(struct books *b, int64_t window_s, const uint64_t *key)
 	return mark != NULL;
 }
 
+/* The clock had stepped forward and is back: windows of a time to come are closed, or none before
+ * them would ever count as the newest. */
+static void close_future_windows(struct books *b, int64_t now_utc_s)
+{
+	for (unsigned i = 0; i < OPEN_WINDOWS && b->open[0].window_s > now_utc_s; i++) {
+		struct open_window first = b->open[0];
+
+		memmove(&b->open[0], &b->open[1], (OPEN_WINDOWS - 1) * sizeof first);
+		table_clear(&first.keys);
+		first.window_s = INT64_MIN;
+		b->open[OPEN_WINDOWS - 1] = first;
+	}
+}
+
 /* Gives back the memory of windows that are over; one that is late begins with no keys. */
 static void close_old_windows(struct books *b)
 {
@@ -343,6 +357,7 @@ int books_close_tick(struct books *b, struct booking *booking, struct err *e)
 			r = book_slot(b, booking, from, table_slot(&b->delta, i));
 	table_clear(&b->delta);
 	close_old_windows(b);
+	close_future_windows(b, booking->taken_utc_s);
 	if (booking->batch_count > from)
 		booking->batches[from].overflowed = b->overflowed_tick;
 	b->overflowed += b->overflowed_tick;

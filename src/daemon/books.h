@@ -39,7 +39,8 @@ void books_inherit(struct books *b, struct books *from);
 /* One entry of the grain. */
 void books_add(struct books *b, const struct grain *g, const struct own_addresses *own, const uint8_t *key,
 	       const struct party_tally *t);
-/* Ends the tick: appends this account's batches and series to the booking. */
+/* Ends the tick: appends this account's batches and series to the booking, whose taken_utc_s says
+ * what time it is. */
 int books_close_tick(struct books *b, struct booking *booking, struct err *e);
 
 int books_snapshot(const struct books *b, struct snapshot_account *ret);

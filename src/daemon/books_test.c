@@ -112,6 +112,7 @@ static struct booking *close_tick(struct books *b)
 {
 	struct booking *booking = booking_new();
 
+	booking->taken_utc_s = W + 86400; /* long after all windows here */
 	assert_int_equal(books_close_tick(b, booking, NULL), 0);
 	return booking;
 }
@@ -238,6 +239,35 @@ static void nothing_happened(void **state)
 	add(b, &(struct entry){ W, MAC(9), "10.0.0.1", LOCALITY_LOCAL, { { 0 }, { 0 } } });
 	booking = close_tick(b);
 	assert_int_equal(booking->batch_count, 0);
+	booking_free(&booking);
+	books_free(&b);
+}
+
+/* A clock that steps a day ahead and comes back: the window in time to come is closed, so that the
+ * present one is the newest again and has its limit. */
+static void a_clock_that_was_ahead(void **state)
+{
+	struct books *b = books_for(account_by(FIELD_HOST, 60, 2));
+	struct booking *booking;
+	struct snapshot_account shown;
+
+	(void)state;
+	add_host(b, W + 86400, 0, 1);
+	booking = booking_new();
+	booking->taken_utc_s = W;
+	assert_int_equal(books_close_tick(b, booking, NULL), 0);
+	assert_int_equal(booking->batches[0].window_utc_s, W + 86400); /* its packets said so */
+	booking_free(&booking);
+	for (unsigned n = 0; n < 5; n++)
+		add_host(b, W, n, 1);
+	booking = booking_new();
+	booking->taken_utc_s = W + 1;
+	assert_int_equal(books_close_tick(b, booking, NULL), 0);
+	assert_int_equal(booking->batches[0].count, 3); /* two and `other` */
+	assert_int_equal(books_snapshot(b, &shown), 0);
+	assert_int_equal(shown.window_utc_s, W);
+	account_unref(&shown.account);
+	free(shown.series);
 	booking_free(&booking);
 	books_free(&b);
 }
@@ -438,6 +468,7 @@ int main(void)
 		cmocka_unit_test(who_is_left_out),
 		cmocka_unit_test(a_plain_account),
 		cmocka_unit_test(nothing_happened),
+		cmocka_unit_test(a_clock_that_was_ahead),
 		cmocka_unit_test(the_limit_of_a_window),
 		cmocka_unit_test(windows),
 		cmocka_unit_test(conservation),

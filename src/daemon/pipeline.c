@@ -61,6 +61,8 @@ static void give_booking(struct pipeline *p, int64_t now)
 	int r = b ? 0 : -ENOMEM;
 	uint64_t left_out;
 
+	if (b)
+		b->taken_utc_s = now;
 	for (size_t i = 0; i < p->config->account_count && r == 0; i++) {
 		size_t before = b->batch_count;
 
@@ -77,7 +79,6 @@ static void give_booking(struct pipeline *p, int64_t now)
 		return;
 	}
 	sightings_tell(p->sightings, b);
-	b->taken_utc_s = now;
 	b->closing = p->finishing;
 	if (p->booker)
 		booker_give(p->booker, b);

@@ -375,7 +375,9 @@ static inline bool decode_plain(const struct frame *f, struct packet *p)
 		proto = h[9];
 		ip_set_ip4(&p->src, h + 12);
 		ip_set_ip4(&p->dst, h + 16);
-		datagram = be16(h + 2) >= 20 ? be16(h + 2) : 0;
+		datagram = be16(h + 2);
+		if (datagram - 1 < 19)
+			return false; /* shorter than its header */
 		has_ports = (be16(h + 6) & 0x1fff) == 0;
 	} else if (type == ETHERTYPE_IP6 && h[0] >> 4 == 6 && !ip_is_extension(h[6])) {
 		proto = h[6];

@@ -47,6 +47,8 @@ static bool ip4_decode(struct cursor c, struct packet *p, struct ip_found *ret)
 	ip_set_ip4(&p->src, h + 12);
 	ip_set_ip4(&p->dst, h + 16);
 	ret->datagram_bytes = be16(h + 2) >= header ? be16(h + 2) : 0;
+	if (be16(h + 2) && be16(h + 2) < header) /* 0 is BIG TCP's and TSO's */
+		p->malformed = 1;
 	if (header > 20)
 		cursor_take(&c, header - 20);
 	if (proto == PROTO_AH && fragment == 0) {

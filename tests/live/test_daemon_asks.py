@@ -77,8 +77,6 @@ def test_status_and_audit_in_both_forms(wire, tmp_path):
         control = subprocess.run([daemon.binary, "status", "--json", "--control", f"{daemon.ledger}.sock"],
                                  capture_output=True, text=True, check=True, timeout=10)
         assert json.loads(control.stdout)["ledger"]["path"] == str(daemon.ledger)
-        named = subprocess.run([daemon.binary, "audit", "-c", daemon.config], capture_output=True, text=True, check=False, timeout=10)
-        assert named.returncode in (0, 1)
         live = daemon.audit()
         daemon.stop()
         # Without a daemon: the same from the ledger, and no status.
@@ -149,7 +147,7 @@ def test_slow_clients_do_not_hold_up_the_end(wire, tmp_path):
     with Daemon(wire.right, tmp_path, HOSTS) as daemon, contextlib.ExitStack() as open_ones:
         for i in range(20):
             client = open_ones.enter_context(connect_inside(wire.right, daemon.port()))
-            client.send(b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n" if i % 2 else b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            client.send(b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n" + (b"" if i % 2 else b"\r\n"))
         sent = Sent(wire.send("left", 1000))
         assert daemon.get("/healthz")[0] == 200
         began = time.monotonic()

@@ -64,7 +64,8 @@ FORMS = [
     ("IPv6", {"src": ends(1, 3, 6), "dst": ends(1, 2, 6, machine=1), "size": 200}, 0),
     ("IPv6, one tag", {"src": ends(1, 3, 6), "dst": ends(1, 2, 6, machine=1), "vlan": "8100:5"}, 1),
     ("IPv4 super-packets", {"src": ends(1, 3), "dst": ends(1, 2, machine=1), "size": 30054, "gso": 1000}, 0),
-    ("IPv6 super-packets, a short last segment", {"src": ends(1, 3, 6), "dst": ends(1, 2, 6, machine=1), "size": 9974 + 100, "gso": 900}, 0),
+    ("IPv6 super-packets, a short last segment", {"src": ends(1, 3, 6), "dst": ends(1, 2, 6, machine=1),
+                                                  "size": 9974 + 100, "gso": 900}, 0),
     ("to all", {"src": ends(1, 3), "dst": ["ff:ff:ff:ff:ff:ff/255.255.255.255", "01:00:5e:01:02:03/239.1.2.3"]}, 0),
 ]
 
@@ -156,7 +157,8 @@ def test_more_hosts_than_the_limit(wire, tmp_path, every):
         books = daemon.books("hosts", "l2")
         assert books["other"][0] > 0 or books["other"][2] > 0
         assert sums(books) == (60_000, 6_000_000) * 2
-        windows = daemon.sql('SELECT window, count(*) FROM record_hosts WHERE length = (SELECT min(length) FROM record_hosts) GROUP BY window')
+        windows = daemon.sql("SELECT window, count(*) FROM record_hosts "
+                             "WHERE length = (SELECT min(length) FROM record_hosts) GROUP BY window")
         assert all(1 <= count <= 101 for _, count in windows), windows
         assert daemon.sql("SELECT sum(overflowed) FROM account")[0][0] >= 900
 

@@ -162,7 +162,8 @@ def test_ends_of_our_own(wire, tmp_path):
               "account ours { by = { host } of = local every = 1h }\n"
               "account far { by = { host } of = remote every = 1h }\n")
     with Daemon(wire.right, tmp_path, config) as daemon:
-        sent = Sent(wire.send("left", 900, src=["02:00:00:00:00:07/192.0.2.102", "02:00:00:00:00:08/192.0.2.7", "02:00:00:00:00:09/10.1.1.1"],
+        sent = Sent(wire.send("left", 900, src=["02:00:00:00:00:07/192.0.2.102", "02:00:00:00:00:08/192.0.2.7",
+                                                    "02:00:00:00:00:09/10.1.1.1"],
                               dst=["ff:ff:ff:ff:ff:ff/192.0.2.255"]))
         daemon.stop()
         every = sent.books("addr", "l2")

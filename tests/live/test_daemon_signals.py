@@ -9,9 +9,7 @@ import threading
 import time
 
 import pytest
-from live_daemon import HOSTS, Daemon, Sent, connect_inside, ends, sums
-
-NOTHING = (0, 0, 0, 0)
+from live_daemon import HOSTS, Daemon, Sent, ends, sums
 
 
 class Load:
