@@ -203,10 +203,13 @@ static int open_controls(struct daemon *d, struct err *e)
 	struct err first = { 0 };
 	int r;
 
-	if (c->control_path[0])
-		return control_open(&d->controls[0], d->loop, d->box, c->control_path, c->control_group, e);
 	mkdir(CONTROL_DIR, 0755);
-	r = control_open(&d->controls[0], d->loop, d->box, CONTROL_DEFAULT, c->control_group, &first);
+	r = control_open(&d->controls[0], d->loop, d->box, c->control_path[0] ? c->control_path : CONTROL_DEFAULT,
+			 c->control_group, &first);
+	if (r < 0 && c->control_path[0]) {
+		*e = first;
+		return r; /* this very path was asked for */
+	}
 	snprintf(beside, sizeof beside, "%s.sock", c->ledger_path);
 	if (r < 0)
 		log_info("%s; `nettally status --ledger %s` asks this one", first.msg, c->ledger_path);

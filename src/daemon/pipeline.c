@@ -90,7 +90,7 @@ static void close_point_if_left(struct pipeline *p, size_t i)
 {
 	struct point *point = p->points[i];
 
-	if (point->leaving)
+	if (point->asked_last)
 		point_close_rings(point);
 	if (point->unwanted && point->ring_count == 0) {
 		point_free(&p->points[i]);
@@ -115,7 +115,7 @@ static void recycle(struct pipeline *p, struct point *point)
 		if (!slot->spare)
 			continue;
 		book_tables(p, point, slot->spare, utc_s(p));
-		if (p->tick_changes_plan || point->leaving)
+		if (p->tick_changes_plan || point->asked_last)
 			tables_free(&slot->spare);
 		else
 			tables_clear(slot->spare);
@@ -183,7 +183,7 @@ static void ask_ring(struct pipeline *p, struct point *point, struct ring_slot *
 		return;
 	}
 	slot->waiting = true;
-	ring_request(slot->ring, next, point->leaving);
+	ring_request(slot->ring, next, point->asked_last);
 }
 
 void pipeline_begin_tick(struct pipeline *p)
@@ -197,6 +197,7 @@ void pipeline_begin_tick(struct pipeline *p)
 
 		if (point->ring_count && (p->finishing || rings_failed(point)))
 			point->leaving = true;
+		point->asked_last = point->leaving;
 		for (unsigned k = 0; k < point->ring_count; k++)
 			ask_ring(p, point, &point->rings[k]);
 	}

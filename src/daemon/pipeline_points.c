@@ -47,11 +47,16 @@ int pipeline_take_up(struct pipeline *p, struct point *point, struct err *e)
 		.now_utc_s = utc_s(p),
 		.fanout_group = p->next_group++,
 	};
+	bool goes_on = point->goes_on;
 	int err = point_take_up(point, p->netlink, &r, e);
 
-	if (err == 0)
+	if (err < 0)
+		return err;
+	if (!goes_on)
 		p->counters.interface_found++;
-	return err;
+	p->counters.lost_reload += point->lost_in_gap;
+	point->lost_in_gap = 0;
+	return 0;
 }
 
 void pipeline_look_for(struct pipeline *p, struct point *point)

@@ -7,18 +7,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static bool is_wanted_interface(const struct config *cf, const struct config_interface *have)
+static const struct config_interface *wanted_interface(const struct config *cf, const char *name)
 {
-	for (size_t i = 0; i < cf->interface_count; i++) {
-		const struct config_interface *want = &cf->interfaces[i];
+	for (size_t i = 0; i < cf->interface_count; i++)
+		if (strcmp(cf->interfaces[i].name, name) == 0)
+			return &cf->interfaces[i];
+	return NULL;
+}
 
-		if (strcmp(want->name, have->name) == 0)
-			return want->rings == have->rings && want->mirror == have->mirror &&
-			       want->promiscuous == have->promiscuous && want->ring_bytes == have->ring_bytes &&
-			       want->snap_len == have->snap_len &&
-			       strcmp(want->filter ? want->filter : "", have->filter ? have->filter : "") == 0;
+static bool same_settings(const struct config_interface *a, const struct config_interface *b)
+{
+	return a->rings == b->rings && a->mirror == b->mirror && a->promiscuous == b->promiscuous &&
+	       a->ring_bytes == b->ring_bytes && a->snap_len == b->snap_len &&
+	       strcmp(a->filter ? a->filter : "", b->filter ? b->filter : "") == 0;
+}
+
+static void change_point(struct point *point, const struct config *config)
+{
+	const struct config_interface *want = wanted_interface(config, point->cf.name);
+
+	if (!want) {
+		point->unwanted = true;
+		point_leave(point);
+	} else if (!same_settings(want, &point->cf) && point_change(point, want) < 0) {
+		log_error("%s: no memory, its settings stay", point->cf.name);
 	}
-	return false;
 }
 
 static bool has_point(const struct pipeline *p, const char *name)
@@ -146,11 +159,8 @@ int pipeline_reload(struct pipeline *p, struct config *config, struct err *e)
 	}
 	p->next_plan = plan;
 	p->next_config = config;
-	for (size_t i = 0; i < p->point_count; i++) {
-		p->points[i]->unwanted = !is_wanted_interface(config, &p->points[i]->cf);
-		if (p->points[i]->unwanted)
-			point_leave(p->points[i]);
-	}
+	for (size_t i = 0; i < p->point_count; i++)
+		change_point(p->points[i], config);
 	if (!p->ticking)
 		pipeline_begin_tick(p);
 	return 0;

@@ -28,6 +28,42 @@ int point_new(struct point **ret, const struct config_interface *cf, uint32_t in
 	return 0;
 }
 
+int point_change(struct point *p, const struct config_interface *cf)
+{
+	char *filter = cf->filter ? strdup(cf->filter) : NULL;
+
+	if (cf->filter && !filter)
+		return -ENOMEM;
+	free(p->next_cf.filter);
+	p->next_cf = *cf;
+	p->next_cf.filter = filter;
+	if (p->next_cf.rings == 0)
+		p->next_cf.rings = 1;
+	p->goes_on = p->ring_count != 0;
+	p->changes = true;
+	point_leave(p);
+	return 0;
+}
+
+/* The new settings are in force from the next opening on. */
+static int take_settings(struct point *p)
+{
+	struct ring_slot *rings;
+
+	if (!p->changes)
+		return 0;
+	rings = calloc(p->next_cf.rings, sizeof *rings);
+	if (!rings)
+		return -ENOMEM;
+	free(p->rings);
+	p->rings = rings;
+	free(p->cf.filter);
+	p->cf = p->next_cf;
+	p->next_cf = (struct config_interface){ 0 };
+	p->changes = false;
+	return 0;
+}
+
 void point_leave(struct point *p)
 {
 	if (p->ring_count)
@@ -42,7 +78,7 @@ void point_close_rings(struct point *p)
 		p->rings[i] = (struct ring_slot){ 0 };
 	}
 	p->ring_count = 0;
-	p->leaving = false;
+	p->leaving = p->asked_last = false;
 	p->books.up = false;
 	p->books.in_flight_packets = 0;
 }
@@ -55,6 +91,7 @@ void point_free(struct point **p)
 		point_close_rings(*p);
 	free((*p)->rings);
 	free((*p)->cf.filter);
+	free((*p)->next_cf.filter);
 	free(*p);
 	*p = NULL;
 }
@@ -107,11 +144,41 @@ static void begin_books(struct point *p, const struct interface_stats *before, i
 	p->kernel_before = 0;
 }
 
+static void set_kernel(struct point *p, const struct interface_stats *now)
+{
+	struct interface_books *b = &p->books;
+
+	b->kernel_rx_packets = now->rx_packets - p->base.rx_packets;
+	b->kernel_rx_bytes = now->rx_bytes - p->base.rx_bytes;
+	b->kernel_tx_packets = p->loopback ? 0 : now->tx_packets - p->base.tx_packets;
+	b->kernel_tx_bytes = p->loopback ? 0 : now->tx_bytes - p->base.tx_bytes;
+	b->kernel_rx_dropped = now->rx_dropped - p->base.rx_dropped;
+	b->kernel_tx_dropped = now->tx_dropped - p->base.tx_dropped;
+}
+
+/* The same interface, other rings: what it counted since the old ones were drained is lost. */
+static void continue_books(struct point *p, const struct interface_stats *before, const struct interface_stats *now)
+{
+	int64_t gap;
+
+	set_kernel(p, before);
+	p->books.in_flight_packets = 0;
+	gap = interface_unaccounted(&p->books);
+	p->lost_in_gap = gap > 0 ? (uint64_t)gap : 0;
+	p->books.lost_packets += p->lost_in_gap;
+	p->books.up = true;
+	p->start_uncertain += kernel_packets(now, before, p->loopback);
+	p->goes_on = false;
+}
+
 int point_take_up(struct point *p, struct netlink *n, const struct point_rings *r, struct err *e)
 {
-	struct interface_stats before;
+	struct interface_stats before, now;
+	uint32_t ifindex = p->info.ifindex;
 	int err = netlink_interface(n, p->cf.name, 0, &p->info, e);
 
+	if (err == 0 && take_settings(p) < 0)
+		err = err_set(e, -ENOMEM, "no memory");
 	if (err < 0)
 		return err;
 	before = p->info.stats;
@@ -123,11 +190,16 @@ int point_take_up(struct point *p, struct netlink *n, const struct point_rings *
 		}
 		p->ring_count = i + 1;
 	}
-	err = netlink_stats(n, p->info.ifindex, &p->base, e);
+	err = netlink_stats(n, p->info.ifindex, &now, e);
 	if (err < 0) {
 		point_close_rings(p);
 		return err;
 	}
+	if (p->goes_on && ifindex == p->info.ifindex) {
+		continue_books(p, &before, &now);
+		return 0;
+	}
+	p->base = now;
 	begin_books(p, &before, r->now_utc_s);
 	return 0;
 }
@@ -169,12 +241,7 @@ void point_read_kernel(struct point *p, struct netlink *n)
 	if (netlink_stats(n, p->info.ifindex, &now, NULL) < 0)
 		return;
 	packets = kernel_packets(&now, &p->base, p->loopback);
-	b->kernel_rx_packets = now.rx_packets - p->base.rx_packets;
-	b->kernel_rx_bytes = now.rx_bytes - p->base.rx_bytes;
-	b->kernel_tx_packets = p->loopback ? 0 : now.tx_packets - p->base.tx_packets;
-	b->kernel_tx_bytes = p->loopback ? 0 : now.tx_bytes - p->base.tx_bytes;
-	b->kernel_rx_dropped = now.rx_dropped - p->base.rx_dropped;
-	b->kernel_tx_dropped = now.tx_dropped - p->base.tx_dropped;
+	set_kernel(p, &now);
 	b->in_flight_packets = packets - p->kernel_before + p->start_uncertain;
 	p->kernel_before = packets;
 }

@@ -20,16 +20,21 @@ struct ring_slot {
 
 struct point {
 	struct config_interface cf; /* cf.filter is the point's own copy */
+	struct config_interface next_cf; /* where it changes */
+	bool changes;
 	struct interface_info info;
 	struct interface_books books;
 	struct interface_stats base;  /* the interface's counters when it was taken up */
 	uint64_t kernel_before;       /* packets the kernel had counted at the tick before */
 	uint64_t start_uncertain;     /* packets that came while the rings were opened */
+	uint64_t lost_in_gap;         /* packets that came while its rings were exchanged; to be counted once */
 	struct ring_slot *rings;
 	unsigned ring_count;          /* open now; 0 = the interface is away */
 	uint32_t interface_id;
 	bool loopback;
-	bool leaving;                 /* its rings were asked for the last time */
+	bool leaving;                 /* its rings are to be asked for the last time */
+	bool asked_last;              /* they were, in the tick that is under way */
+	bool goes_on;                 /* is opened anew with other settings: the same books */
 	bool unwanted;                /* no longer configured: goes when it has left */
 };
 
@@ -43,6 +48,10 @@ struct point_rings {
 
 int point_new(struct point **ret, const struct config_interface *cf, uint32_t interface_id, struct err *e);
 void point_free(struct point **p); /* closes what is open */
+
+/* Other settings (a reload): its rings leave, and are opened anew with them. What comes between is
+ * booked as lost. 0 or -ENOMEM: nothing changed. */
+int point_change(struct point *p, const struct config_interface *cf);
 
 /* Opens the rings on the interface as it is now, and begins its books. -ENODEV: not there. */
 int point_take_up(struct point *p, struct netlink *n, const struct point_rings *r, struct err *e);
