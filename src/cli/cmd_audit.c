@@ -9,6 +9,7 @@
 #include "output/status.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +55,8 @@ static int add_balance(struct snapshot *s, const char *line)
 {
 	struct snapshot_account *accounts = realloc(s->accounts, (s->account_count + 1) * sizeof *accounts);
 	struct snapshot_account *sa;
+	struct tally *rx, *tx;
+	int fields;
 
 	if (!accounts)
 		return -ENOMEM;
@@ -65,8 +68,12 @@ static int add_balance(struct snapshot *s, const char *line)
 		return -ENOMEM;
 	s->account_count++;
 	sa->account->party = true;
-	return sscanf(line, "%47[^\t]\t%lu\t%lu\t%lu\t%lu\t%lu\t%lu", sa->account->name, &sa->total.rx.packets, &sa->total.tx.packets,
-		      &sa->total.rx.l2_bytes, &sa->total.tx.l2_bytes, &sa->total.rx.l3_bytes, &sa->total.tx.l3_bytes) == 7 ? 0 : -EPROTO;
+	rx = &sa->total.rx;
+	tx = &sa->total.tx;
+	fields = sscanf(line, "%47[^\t]\t%" SCNu64 "\t%" SCNu64 "\t%" SCNu64 "\t%" SCNu64 "\t%" SCNu64 "\t%" SCNu64,
+			sa->account->name, &rx->packets, &tx->packets, &rx->l2_bytes, &tx->l2_bytes, &rx->l3_bytes,
+			&tx->l3_bytes);
+	return fields == 7 ? 0 : -EPROTO;
 }
 
 static int add_balances(struct snapshot *s, struct ledger_reader *reader, struct err *e)

@@ -67,7 +67,8 @@ int query_balance(struct ledger_reader *r, struct output *out, struct err *e)
 	};
 	sqlite3_stmt *s;
 	int x = sql_prepare(r->db, &s, e, "SELECT name, rx_packets, tx_packets, rx_l2_bytes, tx_l2_bytes, "
-					  "rx_l3_bytes, tx_l3_bytes FROM account JOIN total ON account = id WHERE is_current AND is_whole ORDER BY name");
+					  "rx_l3_bytes, tx_l3_bytes FROM account JOIN total ON account = id "
+					  "WHERE is_current AND is_whole ORDER BY name");
 
 	if (x < 0)
 		return x;
