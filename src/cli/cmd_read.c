@@ -176,7 +176,7 @@ static int take_option(struct reader *r, int id, const char *value, struct err *
 static int prepare(struct reader *r, struct err *e)
 {
 	struct account *a = r->account;
-	struct grain *g = &r->count.grain;
+	struct grain *g = &r->count.grain, grain;
 	uint64_t fields;
 	int ret;
 
@@ -211,8 +211,9 @@ static int prepare(struct reader *r, struct err *e)
 	ret = read_report_check(&r->report, g->window_s != 0, e);
 	if (ret < 0)
 		return ret;
-	return count_open(&r->count, &(struct grain){ r->count.grain.layout, g->party, false, g->basis, g->of,
-						      g->window_s, g->limit, g->services, g->local }, e);
+	g->narrow = grain_may_be_narrow(g);
+	grain = *g;
+	return count_open(&r->count, &grain, e);
 }
 
 static int filter_for(struct reader *r, uint16_t linktype, struct filter **ret, struct err *e)

@@ -110,7 +110,8 @@ static int write_row(const struct row_sorter *s, const struct shape *shape, cons
 	const struct key_layout *l = &s->count->grain.layout;
 	struct cell cells[OUTPUT_COLUMNS_MAX] = { 0 };
 	char texts[FIELDS_PER_KEY_MAX + 1][KEY_TEXT_MAX];
-	uint8_t *slot = row_slot(s->count, row);
+	uint64_t scratch[KEY_WORDS_MAX];
+	const uint8_t *key = row_key(s->count, row, scratch);
 	struct party_tally t;
 	unsigned at = shape->keys;
 
@@ -118,20 +119,20 @@ static int write_row(const struct row_sorter *s, const struct shape *shape, cons
 		enum field f = shape->order[i];
 
 		if (f == FIELD_WINDOW) {
-			memcpy(&cells[i].time_utc_s, slot + l->at[f], sizeof cells[i].time_utc_s);
+			memcpy(&cells[i].time_utc_s, key + l->at[f], sizeof cells[i].time_utc_s);
 		} else if (field_is_number(f)) {
-			int64_t n = key_get_number(l, slot, f);
+			int64_t n = key_get_number(l, key, f);
 
 			if (n < 0)
-				cells[i].text = unknown[key_field_is_other(l, slot, f)];
+				cells[i].text = unknown[key_field_is_other(l, key, f)];
 			else
 				cells[i].number = (uint64_t)n;
 		} else {
-			key_format(l, slot, f, s->strings, texts[i]);
+			key_format(l, key, f, s->strings, texts[i]);
 			cells[i].text = texts[i];
 		}
 	}
-	count_get(&s->count->grain, slot_counters(&s->count->table, slot), &t);
+	row_tally(s->count, row, &t);
 	cells[at].number = t.rx.packets;
 	cells[at + 1].number = tally_bytes(&t.rx, s->basis);
 	if (s->count->grain.party) {

@@ -10,10 +10,24 @@ struct level {
 	unsigned column, part;
 };
 
-uint8_t *row_slot(const struct count *c, const struct row_ref *row)
+static const struct table *row_table(const struct count *c, const struct row_ref *row)
 {
-	return row->slot & ROW_IN_OTHERS ? table_slot(&c->others, row->slot & ~ROW_IN_OTHERS) :
-					   table_slot(&c->table, row->slot);
+	return row->slot & ROW_IN_OTHERS ? &c->others : &c->table;
+}
+
+static const uint8_t *row_slot(const struct count *c, const struct row_ref *row)
+{
+	return table_slot(row_table(c, row), row->slot & ~ROW_IN_OTHERS);
+}
+
+const uint8_t *row_key(const struct count *c, const struct row_ref *row, uint64_t scratch[static KEY_WORDS_MAX])
+{
+	return count_key(c, row_table(c, row), row_slot(c, row), scratch);
+}
+
+void row_tally(const struct count *c, const struct row_ref *row, struct party_tally *ret)
+{
+	count_tally(c, row_table(c, row), row_slot(c, row), ret);
 }
 
 /* Sorted rows lie anywhere in the table: what comes next is asked for ahead. */
@@ -27,7 +41,7 @@ uint64_t row_counter(const struct row_sorter *s, const struct row_ref *row, unsi
 {
 	struct party_tally t;
 
-	count_get(&s->count->grain, slot_counters(&s->count->table, row_slot(s->count, row)), &t);
+	row_tally(s->count, row, &t);
 	switch (counter) {
 	case 0: return t.rx.packets;
 	case 1: return tally_bytes(&t.rx, s->basis);
@@ -61,6 +75,28 @@ static uint64_t host_word(const char *text, unsigned len, unsigned part)
 	for (unsigned i = part * HOST_CHARS; i < (part + 1) * HOST_CHARS; i++)
 		word = word << 5 | (i < len ? host_codes[(uint8_t)text[i]] : 0);
 	return word << 4;
+}
+
+/* The same for an IPv4 address, without its text: most rows of a long list are such. */
+static uint64_t ip4_word(const uint8_t *bytes, unsigned part)
+{
+	__extension__ unsigned __int128 codes = 0;
+	unsigned chars = 0;
+
+	for (unsigned i = 0; i < 4; i++) {
+		unsigned v = bytes[i];
+
+		if (i) {
+			codes = codes << 5 | host_codes['.'];
+			chars++;
+		}
+		for (unsigned unit = v >= 100 ? 100 : v >= 10 ? 10 : 1; unit; unit /= 10) {
+			codes = codes << 5 | (host_codes['0'] + v / unit % 10);
+			chars++;
+		}
+	}
+	codes <<= 5 * (2 * HOST_CHARS - chars);
+	return (uint64_t)(part ? codes : codes >> (5 * HOST_CHARS)) << 4;
 }
 
 static uint64_t text_word(const char *text, unsigned len, unsigned part)
@@ -109,6 +145,13 @@ static uint64_t field_word(const struct row_sorter *s, const uint8_t *key, enum 
 	default:
 		if (!is_text(f) && !is_address(f))
 			return number_word(l, key, f);
+		if (is_address(f)) {
+			struct addr a;
+
+			key_get_addr(l, key, f, &a);
+			if (a.family == ADDR_IP4)
+				return ip4_word(addr_ip4_bytes(&a), part);
+		}
 		len = key_format(l, key, f, s->strings, text);
 		return is_address(f) ? host_word(text, len, part) : text_word(text, len, part);
 	}
@@ -117,8 +160,12 @@ static uint64_t field_word(const struct row_sorter *s, const uint8_t *key, enum 
 static uint64_t row_word(const struct row_sorter *s, const struct row_ref *row, struct level at)
 {
 	const struct sort_column *c = &s->columns[at.column];
-	uint64_t word = c->is_counter ? row_counter(s, row, c->counter) :
-					field_word(s, row_slot(s->count, row), c->field, at.part);
+	uint64_t scratch[KEY_WORDS_MAX], word;
+
+	if (c->is_counter)
+		word = row_counter(s, row, c->counter);
+	else
+		word = field_word(s, row_key(s->count, row, scratch), c->field, at.part);
 
 	return c->descending ? ~word : word;
 }

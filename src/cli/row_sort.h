@@ -34,7 +34,9 @@ struct row_sorter {
 	unsigned column_count;
 };
 
-uint8_t *row_slot(const struct count *c, const struct row_ref *row);
+/* In the grain's layout; may be written to `scratch`. */
+const uint8_t *row_key(const struct count *c, const struct row_ref *row, uint64_t scratch[static KEY_WORDS_MAX]);
+void row_tally(const struct count *c, const struct row_ref *row, struct party_tally *ret);
 void row_prefetch(const struct count *c, const struct row_ref *rows, size_t at, size_t n);
 uint64_t row_counter(const struct row_sorter *s, const struct row_ref *row, unsigned counter);
 

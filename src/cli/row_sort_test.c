@@ -87,6 +87,7 @@ static void fill(struct count *c, const struct scene *s, struct strings *strings
 		fields |= FIELD_BIT(s->by[i]);
 	g.party = (fields & FIELDS_OF_PARTY) != 0;
 	assert_int_equal(key_layout_make(&g.layout, fields, NULL), 0);
+	g.narrow = grain_may_be_narrow(&g);
 	assert_int_equal(count_open(c, &g, NULL), 0);
 	for (unsigned i = 0; i < ROWS; i++) {
 		struct packet p;
@@ -101,6 +102,7 @@ static int compare_column(const struct row_sorter *s, const struct sort_column *
 			  const struct row_ref *b)
 {
 	const struct key_layout *l = &s->count->grain.layout;
+	uint64_t a_key[KEY_WORDS_MAX], b_key[KEY_WORDS_MAX];
 	int c;
 
 	if (column->is_counter) {
@@ -108,7 +110,8 @@ static int compare_column(const struct row_sorter *s, const struct sort_column *
 
 		c = (x > y) - (x < y);
 	} else {
-		c = key_compare(l, &column->field, 1, s->strings, row_slot(s->count, a), row_slot(s->count, b));
+		c = key_compare(l, &column->field, 1, s->strings, row_key(s->count, a, a_key),
+				row_key(s->count, b, b_key));
 	}
 	return column->descending ? -c : c;
 }

@@ -140,32 +140,6 @@ static void pend_batch(struct count *c, struct pending *q, const struct packet *
 	}
 }
 
-static inline void pend_host(const struct table *t, struct pending *q, const struct packet *p, enum side side)
-{
-	unsigned n = q->count++;
-	uint64_t *key = q->keys + n * 3;
-
-	/* Address, family, and padding, which decode cleared. */
-	memcpy(key, side == SIDE_SRC ? &p->src : &p->dst, 3 * sizeof *key);
-	q->hash[n] = table_hash_words(t->seed, key, 3);
-	q->home[n] = table_home(t, q->hash[n]) * t->stride;
-	__builtin_prefetch(t->slots + q->home[n], 1);
-	q->packet[n] = p;
-	q->side[n] = (uint8_t)side;
-}
-
-/* The commonest grain, by host alone, without a branch per field. */
-static void pend_batch_host(struct count *c, struct pending *q, const struct packet *p, unsigned n)
-{
-	const struct table t = c->table;
-
-	q->count = 0;
-	for (unsigned i = 0; i < n; i++) {
-		pend_host(&t, q, &p[i], SIDE_DST);
-		pend_host(&t, q, &p[i], SIDE_SRC);
-	}
-}
-
 /* Where what found no room is booked: all fields are `other` but the window and the side of
  * `local`, by which accounts choose what is theirs. */
 static uint64_t *other_slot(struct count *c, const uint64_t *key)
@@ -184,7 +158,7 @@ static uint64_t *other_slot(struct count *c, const uint64_t *key)
 static inline void add_packet(const struct count *c, bool both_bases, uint64_t *counters, const struct packet *p,
 			      enum side side)
 {
-	counters += side == SIDE_SRC ? c->table.other_used : 0;
+	counters += side == SIDE_SRC ? c->others.other_used : 0;
 	counters[0] += p->segments;
 	if (both_bases) {
 		counters[1] += p->l2_bytes;
@@ -233,27 +207,81 @@ static void add_batch(struct count *c, const struct pending *q)
 		add_batch_of(c, q, words, both);
 }
 
-static bool is_host_grain(const struct grain *g)
+struct narrow_pending {
+	uint64_t key[NARROW_WORDS], hash;
+	uint8_t *home;
+};
+
+static inline void narrow_pend(const struct count *c, struct narrow_pending *q, const struct addr *a)
 {
-	return g->party && g->of == OF_BOTH && !g->window_s &&
-	       g->layout.fields == (FIELD_BIT(FIELD_HOST) | FIELD_BIT(FIELD_HOST_FAMILY));
+	narrow_key(&c->narrow, a, q->key);
+	q->hash = table_hash_words(c->table.seed, q->key, NARROW_WORDS);
+	q->home = table_slot(&c->table, table_home(&c->table, q->hash));
+	__builtin_prefetch(q->home, 1);
+	__builtin_prefetch(q->home + c->table.stride, 1); /* the next slot may be another line's */
+}
+
+static inline void narrow_book(struct count *c, const struct narrow_pending *q, bool home_holds, unsigned shift,
+			       const struct packet *p)
+{
+	static const uint64_t no_window[KEY_WORDS_MAX];
+	uint64_t bytes = c->grain.basis == BYTES_L2 ? p->l2_bytes : p->l3_bytes;
+	uint8_t *slot = home_holds ? table_probe(&c->table, q->key, q->home, NARROW_WORDS) : NULL;
+	uint64_t *counters;
+
+	if (slot && slot_is_taken(&c->table, slot))
+		counters = slot_counters(&c->table, slot);
+	else if (slot && table_has_room(&c->table))
+		counters = table_fill(&c->table, slot, q->key);
+	else
+		counters = table_find_or_add(&c->table, q->key, q->hash);
+	if (counters)
+		narrow_add(&c->narrow, q->key, counters, shift, p->segments, bytes);
+	else if ((counters = other_slot(c, no_window)))
+		add_packet(c, false, counters, p, shift ? SIDE_SRC : SIDE_DST);
+}
+
+static void count_narrow(struct count *c, const struct packet *p, unsigned n)
+{
+	struct narrow_pending q[PENDING_MAX];
+	uint64_t capacity = c->table.capacity;
+
+	for (unsigned i = 0; i < n; i++) {
+		narrow_pend(c, &q[2 * i], &p[i].dst);
+		narrow_pend(c, &q[2 * i + 1], &p[i].src);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		narrow_book(c, &q[2 * i], capacity == c->table.capacity, 0, &p[i]);
+		narrow_book(c, &q[2 * i + 1], capacity == c->table.capacity, 32, &p[i]);
+	}
+}
+
+static void count_wide(struct count *c, const struct packet *p, unsigned n)
+{
+	struct pending q;
+
+	pend_batch(c, &q, p, n);
+	add_batch(c, &q);
 }
 
 void count_packets(struct count *c, const struct packet *p, unsigned n)
 {
-	struct pending q;
-
-	if (is_host_grain(&c->grain))
-		pend_batch_host(c, &q, p, n);
+	if (c->grain.narrow)
+		count_narrow(c, p, n);
 	else
-		pend_batch(c, &q, p, n);
-	add_batch(c, &q);
+		count_wide(c, p, n);
 	c->frames += n;
 	for (unsigned i = 0; i < n; i++) {
 		c->packets += p[i].segments;
 		c->l2_bytes += p[i].l2_bytes;
 		c->malformed += p[i].malformed;
 	}
+}
+
+bool grain_may_be_narrow(const struct grain *g)
+{
+	return g->party && !g->both_bases && g->of == OF_BOTH && !g->window_s &&
+	       g->layout.fields == (FIELD_BIT(FIELD_HOST) | FIELD_BIT(FIELD_HOST_FAMILY));
 }
 
 int count_open(struct count *ret, const struct grain *g, struct err *e)
@@ -266,7 +294,7 @@ int count_open(struct count *ret, const struct grain *g, struct err *e)
 		.other_used = g->party ? per_side : 0,
 		.limit = g->limit,
 	};
-	int r = table_open(&c.table, &form, e);
+	int r = g->narrow ? narrow_open(&c.narrow, &c.table, g->limit, e) : table_open(&c.table, &form, e);
 
 	if (r < 0)
 		return r;
@@ -274,6 +302,7 @@ int count_open(struct count *ret, const struct grain *g, struct err *e)
 	r = table_open(&c.others, &form, e);
 	if (r < 0) {
 		table_close(&c.table);
+		narrow_close(&c.narrow);
 		return r;
 	}
 	*ret = c;
@@ -284,6 +313,7 @@ void count_close(struct count *c)
 {
 	table_close(&c->table);
 	table_close(&c->others);
+	narrow_close(&c->narrow);
 }
 
 static void get_tally(const struct grain *g, const uint64_t *counters, struct tally *ret)
@@ -308,9 +338,35 @@ void count_get(const struct grain *g, const uint64_t *counters, struct party_tal
 		ret->tx = (struct tally){ 0 };
 }
 
+const uint8_t *count_key(const struct count *c, const struct table *t, const uint8_t *slot,
+			 uint64_t scratch[static KEY_WORDS_MAX])
+{
+	const struct key_layout *l = &c->grain.layout;
+	struct addr a;
+
+	if (!c->grain.narrow || t != &c->table)
+		return slot;
+	narrow_addr(&c->narrow, (const uint64_t *)(const void *)slot, &a);
+	memset(scratch, 0, l->size);
+	put_host((uint8_t *)scratch, l, FIELD_HOST, FIELD_HOST_FAMILY, &a);
+	return (const uint8_t *)scratch;
+}
+
+void count_tally(const struct count *c, const struct table *t, const uint8_t *slot, struct party_tally *ret)
+{
+	const uint64_t *words = (const uint64_t *)(const void *)slot;
+
+	if (c->grain.narrow && t == &c->table)
+		narrow_get(&c->narrow, words, c->grain.basis, ret);
+	else
+		count_get(&c->grain, words + t->key_words, ret);
+}
+
 void count_clear(struct count *c)
 {
 	table_clear(&c->table);
+	if (c->grain.narrow)
+		table_clear(&c->narrow.wide);
 	table_clear(&c->others);
 	c->overflowed = c->packets = c->l2_bytes = c->frames = c->malformed = 0;
 }

@@ -9,6 +9,7 @@
 #define NETTALLY_COUNT_COUNT_H
 
 #include "base/prefix.h"
+#include "count/narrow.h"
 #include "count/table.h"
 #include "model/account.h"
 #include "model/packet.h"
@@ -22,13 +23,15 @@ struct grain {
 	enum account_of of;     /* which ends are booked at all (a single account) */
 	uint32_t window_s;      /* of FIELD_WINDOW, 0 = none */
 	uint64_t limit;         /* keys */
+	bool narrow;            /* keep it in a narrow table; where grain_may_be_narrow() */
 	const struct services *services; /* borrowed; NULL = none */
 	const struct prefix_set *local;  /* borrowed; for of and FIELD_LOCALITY */
 };
 
 struct count {
 	struct grain grain;
-	struct table table;
+	struct table table;     /* slots hold the grain's key and its counters, or are narrow ones */
+	struct narrow narrow;
 	struct table others;    /* keys of `other`, one a window: never full */
 	uint64_t overflowed;    /* bookings that went to `other` */
 	uint64_t packets;       /* wire packets */
@@ -37,14 +40,23 @@ struct count {
 	uint64_t malformed;     /* frames */
 };
 
+/* By host alone, both ends, one basis, no windows. */
+bool grain_may_be_narrow(const struct grain *g);
+
 int count_open(struct count *ret, const struct grain *g, struct err *e);
 void count_close(struct count *c);
 
 /* At most FRAME_BATCH packets. */
 void count_packets(struct count *c, const struct packet *p, unsigned n);
 
-/* What a slot's counters say, whatever the grain keeps; what it does not keep is 0. */
+/* What the counters of a slot that is not narrow say; what the grain does not keep is 0. */
 void count_get(const struct grain *g, const uint64_t *counters, struct party_tally *ret);
+
+/* Key, in the grain's layout, and counters of a slot of `t`, which is c->table or c->others. The key
+ * is the slot's own or is written to `scratch`. */
+const uint8_t *count_key(const struct count *c, const struct table *t, const uint8_t *slot,
+			 uint64_t scratch[static KEY_WORDS_MAX]);
+void count_tally(const struct count *c, const struct table *t, const uint8_t *slot, struct party_tally *ret);
 
 /* Empties it for the next tick. */
 void count_clear(struct count *c);

@@ -11,7 +11,8 @@
 #define RESERVE_MAX (UINT64_C(16) << 30) /* bytes of address space for one table; only what is used takes memory */
 #define RESERVE_MIN (UINT64_C(1) << 20)
 #define HUGE_FROM (4u << 20)          /* bytes from which huge pages are asked for */
-#define STEPS_FROM (1u << 19)         /* slots from which it grows by half: memory counts more than time */
+#define STEPS_FROM (1u << 19)         /* slots */
+#define SMALL_SLOT 32u                 /* bytes up to which memory is no reason for long runs */
 #define CHUNK 1024u                   /* slots that are taken out at once while it grows */
 
 static uint32_t stride_of(unsigned bytes)
@@ -30,7 +31,7 @@ static void set_capacity(struct table *t, uint64_t capacity)
 {
 	t->capacity = capacity;
 	t->in_use = bytes_of(t, capacity);
-	t->grow_at = capacity / 10 * 7;
+	t->grow_at = t->stride <= SMALL_SLOT ? capacity / 2 : capacity / 10 * 7;
 }
 
 /* Address space for as many slots as there may ever be, so that growing moves nothing and no
@@ -128,12 +129,20 @@ static void put_back(struct taken_out *o, struct table *t, uint64_t from)
 	o->count = kept;
 }
 
+/* Twice as many; large slots by half, where memory counts more than time. */
+static uint64_t next_capacity(const struct table *t)
+{
+	bool sparing = t->stride > SMALL_SLOT && t->capacity >= STEPS_FROM;
+
+	return sparing ? t->capacity + t->capacity / 2 : t->capacity * 2;
+}
+
 /* In place, from the top down: a slot's new home lies behind its old one, where all has been put
  * back already. The few near the bottom whose home is lower than the chunk they were in wait for
  * the chunks below. */
 static bool grow(struct table *t)
 {
-	uint64_t capacity = t->capacity < STEPS_FROM ? t->capacity * 2 : t->capacity + t->capacity / 2;
+	uint64_t capacity = next_capacity(t);
 	struct taken_out out = { 0 };
 	uint64_t end = table_slots(t);
 
