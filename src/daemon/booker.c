@@ -17,6 +17,7 @@
 #define RETRY_NS NS_PER_S
 #define MAINTAIN_INTERVAL_NS (10 * NS_PER_S) /* while nothing is booked */
 #define MAINTAIN_BUDGET_MS 50
+#define STOP_FAILING_NS (10 * NS_PER_S) /* a full disk does not hold up the end for longer */
 
 struct booker {
 	pthread_t thread;
@@ -28,6 +29,7 @@ struct booker {
 	struct pending pending;
 	bool stopping;
 	int64_t stop_by_ns;              /* CLOCK_MONOTONIC */
+	int64_t stop_failing_by_ns;      /* the same, where the ledger cannot write */
 	bool catching_up;                /* from the first failure until all that waited is booked */
 	int64_t waits_since_utc_s;
 	uint64_t waited_records;         /* of them, booked by now */
@@ -199,7 +201,9 @@ static bool maintain(struct booker *b)
 
 static bool time_is_up(const struct booker *b)
 {
-	return b->stopping && monotonic_ns(b) >= b->stop_by_ns;
+	int64_t by = b->state.state == LEDGER_FAILING ? b->stop_failing_by_ns : b->stop_by_ns;
+
+	return b->stopping && monotonic_ns(b) >= by;
 }
 
 /* 1 = did something, 0 = nothing to do, negative: failed. */
@@ -341,6 +345,9 @@ int booker_stop(struct booker **pb, unsigned timeout_s, struct err *e)
 	pthread_mutex_lock(&b->lock);
 	b->stopping = true;
 	b->stop_by_ns = monotonic_ns(b) + timeout_s * NS_PER_S;
+	b->stop_failing_by_ns = monotonic_ns(b) + STOP_FAILING_NS;
+	if (b->stop_failing_by_ns > b->stop_by_ns)
+		b->stop_failing_by_ns = b->stop_by_ns;
 	pthread_cond_broadcast(&b->changed);
 	pthread_mutex_unlock(&b->lock);
 	pthread_join(b->thread, NULL);

@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STOP_TIMEOUT_S 20
+#define STOP_TIMEOUT_S 80 /* below systemd's own 90 s */
 #define RELOAD_AGAIN_NS (NS_PER_S / 10)
 #define NEVER_NS (INT64_C(100) * 365 * 86400 * NS_PER_S)
 #define CONTROL_DIR "/run/nettally"
