@@ -176,6 +176,15 @@ static int open_ledger(struct daemon *d, struct err *e)
 	return ledger_define(d->ledger, c->accounts, c->account_count, e);
 }
 
+static void add_counters(void *arg, struct counters *c)
+{
+	const struct daemon *d = arg;
+
+	for (size_t i = 0; i < sizeof d->controls / sizeof *d->controls; i++)
+		if (d->controls[i])
+			c->control_dropped += control_dropped(d->controls[i]);
+}
+
 static int open_pipeline(struct daemon *d, struct err *e)
 {
 	struct pipeline_config pc = {
@@ -185,6 +194,8 @@ static int open_pipeline(struct daemon *d, struct err *e)
 		.strings = d->strings,
 		.box = d->box,
 		.config = d->options->config,
+		.add_counters = add_counters,
+		.arg = d,
 	};
 	int r = pipeline_open(&d->pipeline, &pc, e);
 

@@ -271,6 +271,8 @@ int pipeline_open(struct pipeline **ret, struct pipeline_config *cf, struct err 
 	p->netlink = cf->netlink;
 	p->strings = cf->strings;
 	p->box = cf->box;
+	p->add_counters = cf->add_counters;
+	p->arg = cf->arg;
 	p->config = cf->config;
 	p->started_utc_s = utc_s(p);
 	p->clock_offset_ns = p->clock.utc_ns(p->clock.arg) - monotonic_ns(p);

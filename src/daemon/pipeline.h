@@ -25,6 +25,9 @@ struct pipeline_config {
 	struct strings *strings;      /* borrowed, outlives the pipeline */
 	struct snapshot_box *box;     /* borrowed */
 	struct config *config;        /* taken */
+	/* What others than the pipeline count, for each snapshot; NULL = nothing. */
+	void (*add_counters)(void *arg, struct counters *c);
+	void *arg;
 };
 
 /* Opens all interfaces; frames gather in the rings but none is read. An interface that is not

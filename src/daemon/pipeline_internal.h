@@ -19,6 +19,8 @@ struct pipeline {
 	struct netlink *netlink;
 	struct strings *strings;
 	struct snapshot_box *box;
+	void (*add_counters)(void *arg, struct counters *c);
+	void *arg;
 	struct booker *booker;
 	struct loop_timer *timer;
 

@@ -34,6 +34,8 @@ static void snapshot_facts(const struct pipeline *p, struct snapshot *s)
 	s->reloads = p->reloads;
 	s->reloads_refused = p->reloads_refused;
 	s->counters = p->counters;
+	if (p->add_counters)
+		p->add_counters(p->arg, &s->counters);
 	s->table_entries = p->entries;
 	s->strings = p->strings;
 	for (unsigned g = 0; g < PLAN_GRAINS; g++)

@@ -18,7 +18,8 @@
 	X(overflowed, "overflowed_keys", "keys that found no room and were booked under other")               \
 	X(clock_steps, "clock_steps", "times that the wall clock stepped")                                    \
 	X(interface_lost, "interface_vanished", "times that an interface went away")                          \
-	X(interface_found, "interface_found", "times that an interface was taken up")
+	X(interface_found, "interface_found", "times that an interface was taken up") \
+	X(control_dropped, "control_dropped_clients", "clients of the control socket that were over a limit or went away")
 
 struct counters {
 #define X(name, metric, help) uint64_t name;
