@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import re
+import pathlib
 import shutil
 import socket
 import subprocess
@@ -38,6 +40,16 @@ def test_metrics_are_clean(daemon):
     body = daemon.get("/metrics")[2]
     found = subprocess.run([promtool, "check", "metrics"], input=body, capture_output=True, text=True, check=False)
     assert (found.returncode, found.stdout + found.stderr) == (0, "")
+
+
+def test_metrics_are_in_the_manual(daemon):
+    """Each family but the accounts', which the manual names by nettally_ACCOUNT_..."""
+    manual = (pathlib.Path(__file__).parents[2] / "man/nettally.1").read_text().replace("\\", "")
+    short = set(re.findall(r"[ ,](_[a-z_]+)", manual))
+    for family in re.findall(r"^# TYPE (\S+)", daemon.get("/metrics")[2], re.MULTILINE):
+        if re.match(r"nettally_(devices|hosts|services|protocols)_(bytes|packets)_total", family):
+            continue
+        assert family in manual or any(family.endswith(end) for end in short), family
 
 
 def test_metrics_have_every_account(daemon):
