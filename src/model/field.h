@@ -64,7 +64,7 @@ enum field {
 	 FIELD_BIT(FIELD_DST_PORT) | FIELD_BIT(FIELD_INTERFACE) | FIELD_BIT(FIELD_DIRECTION) |                     \
 	 FIELD_BIT(FIELD_VLAN) | FIELD_BIT(FIELD_ETHERTYPE) | FIELD_BIT(FIELD_PROTO) | FIELD_BIT(FIELD_SERVICE))
 
-#define FIELDS_PER_KEY_MAX 12
+#define FIELDS_PER_KEY_MAX 16
 
 /* NULL for hidden fields. */
 const char *field_name(enum field f);
