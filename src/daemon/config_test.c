@@ -229,8 +229,8 @@ static const struct mistake { const char *text, *want; } mistakes[] = {
 	{ "account a {\nby = { mac,\nhots,\nmac } }",
 	  "3: unknown key \"hots\"; there are: mac, host\n4: key \"mac\" is given twice" },
 	{ "account a { by = { mac, host, src_mac, dst_mac, src_host, dst_host, src_port, dst_port, interface, "
-	  "direction, vlan,\n ethertype, proto } }",
-	  "2: more than 12 keys" },
+	  "direction, vlan,\n ethertype, proto, service, mac } }",
+	  "2: key \"mac\" is given twice" },
 	{ "account a { by = host\nevery = 7s\n}", "2: every = 7s does not divide a day" },
 	{ "account a { by = host\nevery = 2d\n}", "2: every = 2d does not divide a day" },
 	{ "account a { by = host\nevery = soon\n}", "2: every: 'soon' is no duration" },
