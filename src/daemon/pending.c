@@ -385,7 +385,6 @@ static int merge_booking(struct booking *to, struct booking *from)
 			 sizeof *to->series) < 0)
 		return -ENOMEM;
 	to->taken_utc_s = from->taken_utc_s;
-	to->closing |= from->closing;
 	return 0;
 }
 

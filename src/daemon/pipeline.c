@@ -79,7 +79,6 @@ static void give_booking(struct pipeline *p, int64_t now)
 		return;
 	}
 	sightings_tell(p->sightings, b);
-	b->closing = p->finishing;
 	if (p->booker)
 		booker_give(p->booker, b);
 	else

@@ -205,11 +205,6 @@ void ring_request(struct ring *r, struct tables *next, bool last)
 	atomic_store_explicit(&r->next, next, memory_order_release);
 }
 
-bool ring_is_asked(const struct ring *r)
-{
-	return atomic_load(&r->next) != NULL;
-}
-
 struct tables *ring_take(struct ring *r)
 {
 	return atomic_exchange(&r->full, NULL);

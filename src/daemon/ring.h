@@ -42,7 +42,6 @@ int ring_start(struct ring *r, struct err *e);
 /* Asks for the tables; `next` are the empty ones to go on with. One request at a time. `last`:
  * the thread hands over what is still in the ring, then ends. */
 void ring_request(struct ring *r, struct tables *next, bool last);
-bool ring_is_asked(const struct ring *r);
 /* The tables that were handed over, NULL = not yet. */
 struct tables *ring_take(struct ring *r);
 

@@ -47,7 +47,6 @@ struct booking {
 	size_t series_count;
 	struct interface_books *interfaces; /* cumulative since the daemon took up the interface */
 	size_t interface_count;
-	bool closing;                /* the last one: SIGTERM */
 };
 
 struct booking *booking_new(void);      /* NULL: no memory */

@@ -63,8 +63,8 @@ unsigned key_format(const struct key_layout *l, const uint8_t *key, enum field f
 void key_project(const struct key_layout *to, uint8_t *to_key, const struct key_layout *from,
 		 const uint8_t *from_key);
 
-/* Orders two keys as their text would stand: numbers by value, the rest by their text, unknown
- * first. `by` gives the order of the fields. */
+/* The order of rows, by definition: numbers by value, the rest by their text, unknown first. What
+ * sorts faster (cli/row_sort) is tested against it. `by` gives the order of the fields. */
 int key_compare(const struct key_layout *l, const enum field *by, size_t by_count,
 		const struct strings *strings, const uint8_t *a, const uint8_t *b);
 
