@@ -168,6 +168,20 @@ static inline void add_packet(const struct count *c, bool both_bases, uint64_t *
 	}
 }
 
+/* The counters of `key`, new or old; NULL where it finds no room. `home` NULL: the table has grown
+ * since the place was looked up. */
+static inline __attribute__((always_inline)) uint64_t *counters_of(struct table *t, const uint64_t *key, uint64_t hash,
+								     uint8_t *home, unsigned words)
+{
+	uint8_t *slot = home ? table_probe(t, key, home, words) : NULL;
+
+	if (slot && slot_is_taken(t, slot))
+		return slot_counters(t, slot);
+	if (slot && table_has_room(t))
+		return table_fill(t, slot, key);
+	return table_find_or_add(t, key, hash);
+}
+
 static inline __attribute__((always_inline)) void add_batch_of(struct count *c, const struct pending *q, unsigned words,
 								bool both_bases)
 {
@@ -175,17 +189,9 @@ static inline __attribute__((always_inline)) void add_batch_of(struct count *c, 
 
 	for (unsigned i = 0; i < q->count; i++) {
 		const uint64_t *key = q->keys + i * words;
-		uint8_t *slot = NULL;
-		uint64_t *counters;
+		uint8_t *home = capacity == c->table.capacity ? c->table.slots + q->home[i] : NULL;
+		uint64_t *counters = counters_of(&c->table, key, q->hash[i], home, words);
 
-		if (capacity == c->table.capacity) /* it has not grown since the keys were looked up */
-			slot = table_probe(&c->table, key, c->table.slots + q->home[i], words);
-		if (slot && slot_is_taken(&c->table, slot))
-			counters = slot_counters(&c->table, slot);
-		else if (slot && table_has_room(&c->table))
-			counters = table_fill(&c->table, slot, key);
-		else
-			counters = table_find_or_add(&c->table, key, q->hash[i]);
 		if (!counters)
 			counters = other_slot(c, key);
 		if (counters)
@@ -226,15 +232,8 @@ static inline void narrow_book(struct count *c, const struct narrow_pending *q, 
 {
 	static const uint64_t no_window[KEY_WORDS_MAX];
 	uint64_t bytes = c->grain.basis == BYTES_L2 ? p->l2_bytes : p->l3_bytes;
-	uint8_t *slot = home_holds ? table_probe(&c->table, q->key, q->home, NARROW_WORDS) : NULL;
-	uint64_t *counters;
+	uint64_t *counters = counters_of(&c->table, q->key, q->hash, home_holds ? q->home : NULL, NARROW_WORDS);
 
-	if (slot && slot_is_taken(&c->table, slot))
-		counters = slot_counters(&c->table, slot);
-	else if (slot && table_has_room(&c->table))
-		counters = table_fill(&c->table, slot, q->key);
-	else
-		counters = table_find_or_add(&c->table, q->key, q->hash);
 	if (counters)
 		narrow_add(&c->narrow, q->key, counters, shift, p->segments, bytes);
 	else if ((counters = other_slot(c, no_window)))

@@ -168,25 +168,49 @@ static void on_ready(void *arg)
 		finish_tick(p);
 }
 
-static void ask_ring(struct pipeline *p, struct point *point, struct ring_slot *slot)
+/* The empty tables that a ring goes on with, by the plan that will be in force. */
+static int prepare_spare(struct ring_slot *slot, struct plan *plan, struct err *e)
+{
+	if (slot->spare && slot->spare->plan != plan)
+		tables_free(&slot->spare);
+	return slot->spare ? 0 : tables_new(&slot->spare, plan, e);
+}
+
+static int prepare_spares(struct pipeline *p)
 {
 	struct plan *plan = p->next_plan ? p->next_plan : p->plan;
-	struct tables *next = slot->spare;
 	struct err e = { 0 };
 
-	slot->spare = NULL;
-	if (next && next->plan != plan)
-		tables_free(&next);
-	if (!next && tables_new(&next, plan, &e) < 0) {
-		log_error("%s: %s", point->cf.name, e.msg); /* it counts on; the next tick tries again */
-		return;
+	for (size_t i = 0; i < p->point_count; i++) {
+		struct point *point = p->points[i];
+
+		for (unsigned k = 0; k < point->ring_count; k++) {
+			int r = prepare_spare(&point->rings[k], plan, &e);
+
+			if (r < 0) {
+				log_error("%s: %s; counting goes on, the next tick tries again", point->cf.name,
+					  e.msg);
+				return r;
+			}
+		}
 	}
+	return 0;
+}
+
+static void ask_ring(const struct point *point, struct ring_slot *slot)
+{
+	struct tables *next = slot->spare;
+
+	slot->spare = NULL;
 	slot->waiting = true;
 	ring_request(slot->ring, next, point->asked_last);
 }
 
+/* All rings are asked, or none: a plan that some ring still counts by must not go. */
 void pipeline_begin_tick(struct pipeline *p)
 {
+	if (prepare_spares(p) < 0)
+		return;
 	p->ticking = true;
 	p->tick_began_ns = monotonic_ns(p);
 	p->tick_changes_plan = p->next_plan != NULL;
@@ -198,7 +222,7 @@ void pipeline_begin_tick(struct pipeline *p)
 			point->leaving = true;
 		point->asked_last = point->leaving;
 		for (unsigned k = 0; k < point->ring_count; k++)
-			ask_ring(p, point, &point->rings[k]);
+			ask_ring(point, &point->rings[k]);
 	}
 	on_ready(p);
 }

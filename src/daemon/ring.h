@@ -4,7 +4,7 @@
  *
  * The thread owns the tables until the main loop asks for them (ring_request); it then hands
  * them over whole, takes the empty ones it was given, and goes on: no lock is taken per packet.
- * ring_request, ring_take, ring_stop belong to the main loop's thread. */
+ * ring_request, ring_take, ring_close belong to the main loop's thread. */
 #ifndef NETTALLY_DAEMON_RING_H
 #define NETTALLY_DAEMON_RING_H
 
