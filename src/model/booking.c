@@ -24,6 +24,7 @@ void booking_free(struct booking **pb)
 	free(b->sightings);
 	free(b->series);
 	free(b->interfaces);
+	free(b->epochs);
 	free(b);
 	*pb = NULL;
 }

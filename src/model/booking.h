@@ -8,6 +8,8 @@
 #include "model/account.h"
 #include "model/interface_books.h"
 
+#define BOOKED_GENERATION_MAX 17
+
 /* Records of one account and one window that are to be ADDED to what the ledger has for it (a
  * window stays open over many ticks). Keys are distinct within a batch. */
 struct batch {
@@ -36,6 +38,13 @@ struct series_state {
 	struct party_tally total;
 };
 
+/* An epoch of a kernel table (capture/kernel.h) whose counts are in this booking: booked in the same
+ * transaction, so that after a crash the ledger tells whether the table still has to be booked. */
+struct booked_epoch {
+	char generation[BOOKED_GENERATION_MAX]; /* id of the set of tables, a word */
+	uint64_t number;                        /* all epochs of the generation up to this one are booked */
+};
+
 struct booking {
 	struct booking *next;        /* for the owner's queue */
 	int64_t taken_utc_s;
@@ -47,6 +56,8 @@ struct booking {
 	size_t series_count;
 	struct interface_books *interfaces; /* cumulative since the daemon took up the interface */
 	size_t interface_count;
+	struct booked_epoch *epochs;
+	size_t epoch_count;
 };
 
 struct booking *booking_new(void);      /* NULL: no memory */

@@ -21,10 +21,14 @@ struct interface_books {
 	int64_t since_utc_s;
 	bool up;                   /* present and counted now */
 	char capture[16];          /* "socket", "kernel", "xdp" */
+	char capture_why[160];     /* for people: the hooks, and why it is this one: "auto: tcx, pinned" */
 	uint64_t booked_frames, booked_frame_bytes; /* as handed over by the kernel */
 	uint64_t booked_packets, booked_l2_bytes;   /* on the wire: segments */
 	uint64_t ingress_packets, egress_packets;   /* of booked_packets */
 	uint64_t ingress_frames, egress_frames;     /* of booked_frames */
+	uint64_t ingress_frame_bytes, egress_frame_bytes; /* of booked_frame_bytes */
+	uint64_t ingress_l2_bytes, egress_l2_bytes; /* of booked_l2_bytes */
+	uint64_t overflowed;       /* bookings in the kernel that found no room and are under `other`; a part of booked */
 	uint64_t lost_packets;     /* dropped in the ring before we saw them */
 	uint64_t filtered_packets; /* left out by a filter */
 	uint64_t malformed_packets; /* booked under `-` as far as needed; a part of booked_packets */
