@@ -3,6 +3,7 @@
  * its end. */
 #include "daemon/config.h"
 
+#include "capture/kernel.h"
 #include "daemon/config_internal.h"
 
 #include <errno.h>
@@ -154,6 +155,14 @@ int config_listen_parse(struct config_listen *ret, const char *text, struct err 
 	return 0;
 }
 
+void config_set_defaults(struct config *c)
+{
+	memcpy(c->kernel_pins, KERNEL_PINS_DEFAULT, sizeof KERNEL_PINS_DEFAULT);
+	c->kernel_keys = KERNEL_KEYS_DEFAULT;
+	memcpy(c->ledger_path, CONFIG_LEDGER_DEFAULT, sizeof CONFIG_LEDGER_DEFAULT);
+	c->web = (struct config_listen){ .on = true, .address = CONFIG_LISTEN_DEFAULT, .port = CONFIG_PORT_DEFAULT };
+}
+
 int config_default(struct config **ret, struct err *e)
 {
 	struct config *c = calloc(1, sizeof *c);
@@ -161,8 +170,7 @@ int config_default(struct config **ret, struct err *e)
 
 	if (!c)
 		return err_errno(e, -ENOMEM, "configuration");
-	memcpy(c->ledger_path, CONFIG_LEDGER_DEFAULT, sizeof CONFIG_LEDGER_DEFAULT);
-	c->web = (struct config_listen){ .on = true, .address = CONFIG_LISTEN_DEFAULT, .port = CONFIG_PORT_DEFAULT };
+	config_set_defaults(c);
 	c->accounts_default = true;
 	r = config_add_default_accounts(c, e);
 	if (r == 0)

@@ -46,6 +46,8 @@ struct config {
 	bool accounts_default;              /* none were written: the sensible ones */
 	struct prefix_set local;            /* empty = the interfaces' own networks, found at start */
 	struct services services;
+	char kernel_pins[256];              /* directory in a bpffs; "" = unpinned: counting ends with the daemon */
+	uint64_t kernel_keys;               /* per CPU, that a kernel table grows to */
 	char ledger_path[256];
 	uint64_t ledger_max_size_bytes;     /* 0 = no limit */
 	struct config_listen web;
@@ -55,6 +57,8 @@ struct config {
 };
 
 #define CONFIG_LEDGER_DEFAULT "/var/lib/nettally/ledger.db"
+#define CONFIG_KERNEL_KEYS_MIN 1024u
+#define CONFIG_KERNEL_KEYS_MAX (64u << 20)
 #define CONFIG_LISTEN_DEFAULT "127.0.0.1"
 #define CONFIG_PORT_DEFAULT 9390
 

@@ -32,7 +32,9 @@ void config_read_size(struct config_loader *l, cfg_t *s, const char *key, uint64
 /* config_account.c; `st` is where the section stands. */
 void config_load_account(struct config_loader *l, cfg_t *s, const struct config_statement *st);
 
-/* config.c: an interface with its defaults, or NULL and the reason. */
+/* config.c: what holds where nothing is written. */
+void config_set_defaults(struct config *c);
+/* An interface with its defaults, or NULL and the reason. */
 struct config_interface *config_new_interface(struct config *c, const char *name, struct err *e);
 int config_add_account(struct config *c, struct account *a, struct err *e); /* takes the reference on success */
 

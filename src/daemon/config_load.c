@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "capture/filter.h"
+#include "capture/kernel.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -163,10 +164,6 @@ static void load_interface(struct config_loader *l, cfg_t *s, const struct confi
 	}
 	config_read_word(l, s, "capture", captures, &capture);
 	i->capture = (enum capture)capture;
-	if (i->capture == CAPTURE_KERNEL || i->capture == CAPTURE_XDP)
-		config_problem(&l->p, config_text_line(l->text, st, "capture"),
-			       "capture = %s: not supported by this version; write auto or socket",
-			       i->capture == CAPTURE_XDP ? "xdp" : "kernel");
 	config_read_bool(l, s, "mirror", &i->mirror);
 	i->promiscuous = i->mirror;
 	config_read_bool(l, s, "promiscuous", &i->promiscuous);
@@ -178,6 +175,10 @@ static void load_interface(struct config_loader *l, cfg_t *s, const struct confi
 		config_problem(&l->p, config_text_line(l->text, st, "snap_len"),
 			       "snap_len = %" PRIu32 ": headers need at least 64 bytes", i->snap_len);
 	load_filter(l, s, &i->filter);
+	if (i->filter && (i->capture == CAPTURE_KERNEL || i->capture == CAPTURE_XDP))
+		config_problem(&l->p, config_text_line(l->text, st, "capture"),
+			       "capture = %s: a filter needs capture = socket in this version; leave capture away",
+			       i->capture == CAPTURE_XDP ? "xdp" : "kernel");
 	free(scratch.filter);
 }
 
@@ -203,6 +204,24 @@ static void load_service(struct config_loader *l, cfg_t *s, const struct config_
 		config_problem(&l->p, st->line, "service %.60s has no port: write tcp = { 443 } or udp = { 443 }", cfg_title(s));
 	load_ports(l, s, "tcp", SERVICE_TCP);
 	load_ports(l, s, "udp", SERVICE_UDP);
+}
+
+static void load_kernel(struct config_loader *l, cfg_t *s)
+{
+	const struct config_value *v = config_value_at(s, "pins", 0);
+	uint32_t keys = KERNEL_KEYS_DEFAULT;
+
+	config_read_text(l, s, "pins", l->c->kernel_pins, sizeof l->c->kernel_pins);
+	if (strcmp(l->c->kernel_pins, "off") == 0)
+		l->c->kernel_pins[0] = '\0';
+	else if (v && l->c->kernel_pins[0] != '/')
+		config_problem(&l->p, v->line, "pins = '%.60s': write a directory in a bpffs, such as " KERNEL_PINS_DEFAULT
+			       ", or off", l->c->kernel_pins);
+	config_read_number(l, s, "keys", CONFIG_KERNEL_KEYS_MAX, &keys);
+	if (keys < CONFIG_KERNEL_KEYS_MIN)
+		config_problem(&l->p, config_value_at(s, "keys", 0)->line, "keys = %" PRIu32 ": at least %u are needed", keys,
+			       CONFIG_KERNEL_KEYS_MIN);
+	l->c->kernel_keys = keys;
 }
 
 static void load_places(struct config_loader *l, cfg_t *top)
@@ -242,6 +261,7 @@ static void load_all(struct config_loader *l, cfg_t *top)
 	load_sections(l, top, "interface", load_interface);
 	load_sections(l, top, "service", load_service);
 	load_sections(l, top, "account", config_load_account);
+	load_kernel(l, cfg_getsec(top, "kernel"));
 	load_places(l, top);
 	if (l->p.count || l->p.more)
 		return;
@@ -261,8 +281,7 @@ static int new_config(struct config **ret, const char *path, struct config_probl
 	if (!c)
 		return -ENOMEM;
 	*ret = c;
-	memcpy(c->ledger_path, CONFIG_LEDGER_DEFAULT, sizeof CONFIG_LEDGER_DEFAULT);
-	c->web = (struct config_listen){ .on = true, .address = CONFIG_LISTEN_DEFAULT, .port = CONFIG_PORT_DEFAULT };
+	config_set_defaults(c);
 	if (strlen(path) >= sizeof c->path)
 		config_problem(p, 1, "this path is over %zu characters", sizeof c->path - 1);
 	else

@@ -36,6 +36,7 @@ static cfg_t *new_cfg(void)
 		KEY("from"), KEY("by"), KEY("of"), KEY("self"), KEY("groups"), KEY("every"), KEY("keep"), KEY("bytes"),
 		KEY("limit"), KEY("series"), CFG_END(),
 	};
+	cfg_opt_t kernel_keys[] = { KEY("pins"), KEY("keys"), CFG_END() };
 	cfg_opt_t ledger_keys[] = { KEY("path"), KEY("max_size"), CFG_END() };
 	cfg_opt_t web_keys[] = { KEY("listen"), CFG_END() };
 	cfg_opt_t control_keys[] = { KEY("socket"), KEY("group"), CFG_END() };
@@ -44,6 +45,7 @@ static cfg_t *new_cfg(void)
 		CFG_SEC("interface", interface_keys, CFGF_MULTI | CFGF_TITLE),
 		CFG_SEC("service", service_keys, CFGF_MULTI | CFGF_TITLE),
 		CFG_SEC("account", account_keys, CFGF_MULTI | CFGF_TITLE),
+		CFG_SEC("kernel", kernel_keys, CFGF_NONE),
 		CFG_SEC("ledger", ledger_keys, CFGF_NONE),
 		CFG_SEC("web", web_keys, CFGF_NONE),
 		CFG_SEC("control", control_keys, CFGF_NONE),

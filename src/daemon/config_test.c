@@ -2,6 +2,7 @@
 /* config_test.c -- configurations that are right, and each mistake with its line. */
 #include "daemon/config.h"
 
+#include "capture/kernel.h"
 #include "daemon/config_internal.h"
 
 #include <errno.h>
@@ -59,6 +60,7 @@ static const char example[] =
 	  "\"1h:28d\", \"1d:forever\" } }\n"
 	"account hosts   { by = { host }           of = local   every = 1min  bytes = l3 }\n"
 	"account clients { by = { host, service }  of = remote  every = 1min from = packets limit = 1000 series = 10 }\n"
+	"kernel { pins = \"/sys/fs/bpf/elsewhere\"  keys = 1000000 }\n"
 	"ledger { path = \"/var/lib/nettally/ledger.db\"  max_size = 10GiB }\n"
 	"web { listen = \"127.0.0.1:9390\" }\n"
 	"/* where the commands ask\n * and who may */\n"
@@ -105,6 +107,8 @@ static void the_example_is_understood(void **state)
 	assert_int_equal(c->accounts[2]->limit, 1000);
 	assert_int_equal(c->accounts[2]->series, 10);
 	assert_true(c->accounts[2]->self);
+	assert_string_equal(c->kernel_pins, "/sys/fs/bpf/elsewhere");
+	assert_int_equal(c->kernel_keys, 1000000);
 	assert_string_equal(c->ledger_path, "/var/lib/nettally/ledger.db");
 	assert_true(c->ledger_max_size_bytes == UINT64_C(10) << 30);
 	assert_string_equal(c->web.address, "127.0.0.1");
@@ -115,11 +119,33 @@ static void the_example_is_understood(void **state)
 	assert_null(c);
 }
 
+static void each_capture_may_be_asked_for(void **state)
+{
+	static const struct { const char *text; enum capture capture; const char *pins; uint64_t keys; } cases[] = {
+		{ "interface a { }", CAPTURE_AUTO, KERNEL_PINS_DEFAULT, KERNEL_KEYS_DEFAULT },
+		{ "interface a { capture = kernel mirror = yes } kernel { pins = off }", CAPTURE_KERNEL, "", KERNEL_KEYS_DEFAULT },
+		{ "interface a { capture = xdp } kernel { keys = 1024 }", CAPTURE_XDP, KERNEL_PINS_DEFAULT, 1024 },
+		{ "interface a { capture = socket filter = tcp } kernel { keys = 67108864 }", CAPTURE_SOCKET,
+		  KERNEL_PINS_DEFAULT, 64 << 20 },
+		{ "interface a { filter = tcp } kernel { pins = /mnt/bpf/x }", CAPTURE_AUTO, "/mnt/bpf/x", KERNEL_KEYS_DEFAULT },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct config *c = load(cases[i].text);
+
+		assert_int_equal(c->interfaces[0].capture, cases[i].capture);
+		assert_string_equal(c->kernel_pins, cases[i].pins);
+		assert_int_equal(c->kernel_keys, cases[i].keys);
+		config_free(&c);
+	}
+}
+
 static void nothing_written_means_the_defaults(void **state)
 {
 	static const char *const texts[] = { "", "\n", "#", "# only a comment\n", "#\n", "// x", "/* a\n b */", "\xef\xbb\xbf",
 					     "interface eth0 { }\r\n", "account a { by = mac }",
-	  "web { } ledger { } control { }" };
+	  "web { } ledger { } kernel { } control { }" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(texts); i++) {
@@ -129,6 +155,8 @@ static void nothing_written_means_the_defaults(void **state)
 		assert_int_equal(c->account_count, written ? 1 : 4);
 		assert_int_equal(c->accounts_default, !written);
 		assert_true(c->services.count > 20);
+		assert_string_equal(c->kernel_pins, KERNEL_PINS_DEFAULT);
+		assert_int_equal(c->kernel_keys, KERNEL_KEYS_DEFAULT);
 		assert_string_equal(c->ledger_path, CONFIG_LEDGER_DEFAULT);
 		assert_true(c->ledger_max_size_bytes == 0);
 		assert_true(c->web.on);
@@ -141,7 +169,7 @@ static void nothing_written_means_the_defaults(void **state)
 /* A line each of `want`: "LINE: " and a part of the message. */
 static const struct mistake { const char *text, *want; } mistakes[] = {
 	/* keys and sections */
-	{ "\n\nfoo = 1\n", "3: unknown key 'foo'; known here: local, interface, service, account, ledger, web, control, user" },
+	{ "\n\nfoo = 1\n", "3: unknown key 'foo'; known here: local, interface, service, account, kernel, ledger, web, control, user" },
 	{ "account a { by = host\n evry = 1s }", "2: unknown key 'evry' in account; known here: from, by, of" },
 	{ "foo = { a,\n b }\nbar x { y = 1\n z { } }\nbaz { }\nuser = 'a b'",
 	  "1: unknown key 'foo'\n3: unknown key 'bar'\n5: unknown key 'baz'\n6: user = 'a b'" },
@@ -211,8 +239,8 @@ static const struct mistake { const char *text, *want; } mistakes[] = {
 	{ "interface a { rings = 65\nring_size = big\nsnap_len = 65536\nfilter = \"no such thing\" }",
 	  "1: rings\n2: ring_size: 'big' is no size\n3: snap_len\n4: filter: " },
 	{ "interface a {\nfilter = \"\" }", "2: filter is empty" },
-	{ "interface a {\ncapture = kernel }\ninterface b { capture = xdp }",
-	  "2: capture = kernel: not supported by this version\n3: capture = xdp: not supported by this version" },
+	{ "interface a {\ncapture = kernel\nfilter = 'tcp' }\ninterface b { filter = 'tcp'\ncapture = xdp }",
+	  "2: capture = kernel: a filter needs capture = socket in this version; leave capture away\n5: capture = xdp: a" },
 	{ "interface 'a/b' {\nrings = x }", "1: interface\n2: rings = 'x'" },
 	/* service */
 	{ "service a { tcp = { 80, \"90-80\",\n0,\n65536, http } }",
@@ -250,6 +278,11 @@ static const struct mistake { const char *text, *want; } mistakes[] = {
 	{ "account a { by = host every = 1s\n"
 	  "keep = {'1s:1d','2s:1d','4s:1d','8s:1d','16s:1d','32s:1d','96s:1d','288s:1d','864s:1d'} }",
 	  "2: keep = '864s:1d': more entries" },
+	/* kernel */
+	{ "kernel {\npins = here\nkeys = 1023 }", "2: pins = 'here': write a directory in a bpffs\n3: keys = 1023: at least 1024" },
+	{ "kernel {\npins = ''\nkeys = 67108865 }", "2: pins is empty\n3: keys = '67108865': write a number from 1 to 67108864" },
+	{ "kernel a { }", "1: 'kernel' is a section" },
+	{ "kernel { pin = off }", "1: unknown key 'pin' in kernel; known here: pins, keys" },
 	/* places */
 	{ "web {\nlisten = \"localhost:80\" }", "2: listen = 'localhost:80': write ADDRESS:PORT" },
 	{ "web {\nlisten = \"127.0.0.1:65536\" }", "2: listen = '127.0.0.1:65536': a port is" },
@@ -431,6 +464,8 @@ static void the_default_file_is_right(void **state)
 	c = load(text);
 	assert_int_equal(c->interface_count, 1);
 	assert_int_equal(c->interfaces[0].ring_bytes, 32 << 20);
+	assert_string_equal(c->kernel_pins, KERNEL_PINS_DEFAULT);
+	assert_int_equal(c->kernel_keys, KERNEL_KEYS_DEFAULT);
 	assert_int_equal(c->account_count, 2);
 	assert_int_equal(c->services.count, 2);
 	assert_string_equal(c->user, "nettally");
@@ -541,6 +576,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_example_is_understood),
+		cmocka_unit_test(each_capture_may_be_asked_for),
 		cmocka_unit_test(nothing_written_means_the_defaults),
 		cmocka_unit_test(each_mistake_has_its_line),
 		cmocka_unit_test(bytes_that_are_no_text_are_refused),

@@ -3,17 +3,20 @@
 
 #include <cap-ng.h>
 #include <errno.h>
+#include <ftw.h>
 #include <grp.h>
 #include <pwd.h>
 #include <seccomp.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void keep(capng_type_t which)
 {
-	static const unsigned kept[] = { CAP_NET_RAW, CAP_NET_ADMIN };
+	static const unsigned kept[] = { CAP_NET_RAW, CAP_NET_ADMIN, CAP_BPF, CAP_PERFMON };
 	bool had[sizeof kept / sizeof *kept];
 
 	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
@@ -24,12 +27,74 @@ static void keep(capng_type_t which)
 			capng_update(CAPNG_ADD, which, kept[i]);
 }
 
-static int become(const char *user, struct err *e)
+static struct passwd *find_user(const char *user, struct err *e)
 {
 	struct passwd *pw = getpwnam(user);
 
 	if (!pw)
-		return err_set(e, -ENOENT, "user %s: there is none; create it or take `user` out of the config", user);
+		err_set(e, -ENOENT, "user %s: there is none; create it or take `user` out of the config", user);
+	return pw;
+}
+
+/* The folders above `dir` can be passed by all; nothing can be listed, and objects are open to their owner alone. */
+static int open_the_way(const char *dir)
+{
+	char path[512];
+	struct stat st;
+
+	for (const char *slash = strchr(dir + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		size_t len = (size_t)(slash - dir);
+
+		if (len >= sizeof path)
+			return -ENAMETOOLONG;
+		memcpy(path, dir, len);
+		path[len] = '\0';
+		if (stat(path, &st) < 0 || ((st.st_mode & 0001) == 0 && chmod(path, (st.st_mode & 07777) | 0001) < 0))
+			return -errno;
+	}
+	return 0;
+}
+
+/* nftw() has no argument: a folder belongs to its owner already, what lies in it is given to the same. */
+static int give_as_top(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	char top[512];
+	struct stat owner;
+
+	(void)type;
+	if (at->level == 0 || (size_t)at->base > sizeof top)
+		return 0;
+	memcpy(top, path, (size_t)at->base);
+	top[at->base - 1] = '\0';
+	if (stat(top, &owner) < 0)
+		return -1;
+	if (st->st_uid == owner.st_uid && st->st_gid == owner.st_gid)
+		return 0;
+	return lchown(path, owner.st_uid, owner.st_gid);
+}
+
+int privileges_give_pins(const char *user, const char *dir, struct err *e)
+{
+	struct passwd *pw;
+	int r;
+
+	if (!user[0] || dir[0] != '/' || geteuid() != 0 || access(dir, F_OK) < 0)
+		return 0;
+	pw = find_user(user, e);
+	if (!pw)
+		return e->code;
+	r = open_the_way(dir);
+	if (r == 0 && (lchown(dir, pw->pw_uid, pw->pw_gid) < 0 || nftw(dir, give_as_top, 8, FTW_PHYS) != 0))
+		r = -errno;
+	return r < 0 ? err_errno(e, r, "%s: cannot be given to user %s", dir, user) : 0;
+}
+
+static int become(const char *user, struct err *e)
+{
+	struct passwd *pw = find_user(user, e);
+
+	if (!pw)
+		return e->code;
 	if (capng_change_id((int)pw->pw_uid, (int)pw->pw_gid, CAPNG_INIT_SUPP_GRP | CAPNG_CLEAR_BOUNDING) != 0)
 		return err_set(e, -EPERM, "user %s: cannot change to it", user);
 	return 0;
@@ -57,9 +122,9 @@ int privileges_drop(const char *user, struct err *e)
 	return 0;
 }
 
-/* What the daemon, SQLite, libmicrohttpd and the C library call while it runs. */
+/* What the daemon, SQLite, libmicrohttpd, libbpf (a reload) and the C library call while it runs. */
 static const int allowed[] = {
-	SCMP_SYS(accept4), SCMP_SYS(access), SCMP_SYS(bind), SCMP_SYS(brk), SCMP_SYS(chmod), SCMP_SYS(chown),
+	SCMP_SYS(accept4), SCMP_SYS(access), SCMP_SYS(bind), SCMP_SYS(bpf), SCMP_SYS(brk), SCMP_SYS(chmod), SCMP_SYS(chown),
 	SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep), SCMP_SYS(clone), SCMP_SYS(clone3), SCMP_SYS(close),
 	SCMP_SYS(connect), SCMP_SYS(dup), SCMP_SYS(dup2), SCMP_SYS(dup3), SCMP_SYS(epoll_create1),
 	SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_wait), SCMP_SYS(eventfd2), SCMP_SYS(exit),
@@ -74,7 +139,7 @@ static const int allowed[] = {
 	SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(pipe2), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(pread64),
 	SCMP_SYS(prlimit64), SCMP_SYS(pwrite64), SCMP_SYS(pwritev), SCMP_SYS(read), SCMP_SYS(readlink),
 	SCMP_SYS(readlinkat), SCMP_SYS(readv), SCMP_SYS(recvfrom), SCMP_SYS(recvmsg), SCMP_SYS(rename),
-	SCMP_SYS(restart_syscall), SCMP_SYS(rseq), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(restart_syscall), SCMP_SYS(rmdir), SCMP_SYS(rseq), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),
 	SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigtimedwait), SCMP_SYS(sched_getaffinity), SCMP_SYS(sched_yield),
 	SCMP_SYS(select), SCMP_SYS(pselect6), SCMP_SYS(sendfile), SCMP_SYS(sendmsg), SCMP_SYS(sendto),
 	SCMP_SYS(set_robust_list), SCMP_SYS(setsockopt), SCMP_SYS(shutdown), SCMP_SYS(sigaltstack),
