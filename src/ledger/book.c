@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One booking is one transaction: records added, totals with them, devices and hosts seen,
- * series and interfaces replaced. */
+ * series and interfaces replaced, epochs of kernel tables noted. */
+#include "base/fault.h"
 #include "ledger/account_row.h"
 #include "ledger/internal.h"
 
@@ -32,6 +33,9 @@ int book_prepare(struct ledger *l, struct err *e)
 				  "overflowed = overflowed + ?4 WHERE id = ?1" },
 		{ &l->put_meta, "UPDATE meta SET value = CASE key WHEN 'bookings' THEN value + 1 ELSE ?1 END "
 				"WHERE key IN ('bookings', 'last_booked')" },
+		{ &l->get_epoch, "SELECT number FROM epoch WHERE generation = ?1" },
+		{ &l->put_epoch, "INSERT INTO epoch VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET "
+				 "number = max(number, excluded.number), booked = excluded.booked" },
 	};
 	int r = 0;
 
@@ -43,7 +47,7 @@ int book_prepare(struct ledger *l, struct err *e)
 void book_close(struct ledger *l)
 {
 	sqlite3_stmt **all[] = { &l->put_device, &l->put_host, &l->add_total, &l->note_batch, &l->put_meta,
-				 &l->get_interface, &l->put_interface };
+				 &l->get_interface, &l->put_interface, &l->get_epoch, &l->put_epoch };
 
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
 		sqlite3_finalize(*all[i]);
@@ -232,7 +236,7 @@ static int book_one_series(struct ledger *l, const struct series_state *s, struc
 
 static int book_all(struct ledger *l, const struct booking *b, struct err *e)
 {
-	int r = 0;
+	int r = epochs_book(l, b, e);
 
 	for (size_t i = 0; i < b->batch_count && r == 0; i++)
 		r = book_batch(l, &b->batches[i], e);
@@ -261,6 +265,20 @@ static int make_tables(struct ledger *l, const struct booking *b, struct err *e)
 	return r;
 }
 
+static int book_in_transaction(struct ledger *l, const struct booking *b, struct err *e)
+{
+	int r = ledger_begin(l, e);
+
+	if (r < 0)
+		return r;
+	fault_point("book_begun");
+	r = book_all(l, b, e);
+	fault_point("book_before_commit");
+	r = ledger_end(l, r, e);
+	fault_point("book_committed");
+	return r;
+}
+
 int ledger_book(struct ledger *l, const struct booking *b, struct err *e)
 {
 	int r = ledger_ready(l, e);
@@ -268,9 +286,7 @@ int ledger_book(struct ledger *l, const struct booking *b, struct err *e)
 	if (r == 0)
 		r = make_tables(l, b, e);
 	if (r == 0)
-		r = ledger_begin(l, e);
-	if (r == 0)
-		r = ledger_end(l, book_all(l, b, e), e);
+		r = book_in_transaction(l, b, e);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < b->batch_count; i++)

@@ -189,6 +189,56 @@ static void test_interfaces_over_restarts(void **state)
 		   "before 12 2, last 2 1");
 }
 
+/* A run of kernel tables: they count on while no daemon is there. */
+static void book_kernel_interface(struct bench *b, int64_t since, uint64_t n, uint64_t overflowed)
+{
+	struct booking *k = booking_new();
+
+	k->interfaces = calloc(1, sizeof *k->interfaces);
+	k->interface_count = 1;
+	k->interfaces[0] = (struct interface_books){
+		.name = "eth0", .since_utc_s = since, .capture = "kernel", .capture_why = "auto: tcx, pinned", .up = true,
+		.ifindex = 3, .booked_frames = 2 * n, .booked_packets = 20 * n, .booked_frame_bytes = 2000 * n,
+		.booked_l2_bytes = 2500 * n, .ingress_frames = n, .egress_frames = n, .ingress_packets = 10 * n,
+		.egress_packets = 10 * n, .ingress_frame_bytes = 900 * n, .egress_frame_bytes = 1100 * n,
+		.ingress_l2_bytes = 1200 * n, .egress_l2_bytes = 1300 * n, .overflowed = overflowed,
+		.kernel_rx_packets = n, .kernel_rx_bytes = 900 * n, .kernel_tx_packets = n, .kernel_tx_bytes = 1100 * n,
+	};
+	must(ledger_book(b->ledger, k, &e));
+	booking_free(&k);
+}
+
+static void test_a_run_goes_on_over_a_restart(void **state)
+{
+	struct bench *b = *state;
+	struct interface_books i = { .booked_frames = 5 };
+
+	bench_open(b);
+	assert_int_equal(ledger_interface(b->ledger, "eth0", &i, NULL), 0);
+	assert_int_equal(i.booked_frames, 5);
+	book_kernel_interface(b, 100, 5, 1);
+	ledger_close(&b->ledger);
+	bench_open(b);
+	assert_int_equal(ledger_interface(b->ledger, "eth0", &i, NULL), 1);
+	assert_string_equal(i.name, "eth0");
+	assert_string_equal(i.capture, "kernel");
+	assert_string_equal(i.capture_why, "auto: tcx, pinned");
+	assert_int_equal(i.since_utc_s, 100);
+	assert_int_equal(i.ifindex, 3);
+	assert_int_equal(i.ingress_frame_bytes, 4500);
+	assert_int_equal(i.egress_frame_bytes, 5500);
+	assert_int_equal(i.ingress_l2_bytes, 6000);
+	assert_int_equal(i.egress_l2_bytes, 6500);
+	assert_int_equal(i.overflowed, 1);
+	book_kernel_interface(b, 100, 5, 1); /* nothing came meanwhile */
+	book_kernel_interface(b, 100, 9, 4);
+	assert_ask(b, "SELECT group_concat(run || ' ' || booked_frames || ' ' || overflowed, ', ') FROM interface", "last 18 4");
+	book_kernel_interface(b, 300, 1, 0); /* made anew: another run */
+	assert_ask(b, "SELECT group_concat(run || ' ' || booked_frames || ' ' || overflowed || ' ' || ingress_l2_bytes || ' ' || "
+		      "egress_frame_bytes || ' ' || capture_why, ', ') FROM interface",
+		   "before 18 4 10800 9900 auto: tcx, pinned, last 2 0 1200 1100 auto: tcx, pinned");
+}
+
 static void test_form_changes(void **state)
 {
 	struct bench *b = *state;
@@ -250,6 +300,7 @@ int main(void)
 		ledger_test(test_any_address_names_a_device_without_local),
 		ledger_test(test_series_come_back),
 		ledger_test(test_interfaces_over_restarts),
+		ledger_test(test_a_run_goes_on_over_a_restart),
 		ledger_test(test_form_changes),
 		ledger_test(test_many_keys_keep_their_tallies),
 	};

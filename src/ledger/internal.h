@@ -31,6 +31,7 @@ struct ledger {
 	size_t table_count, table_room;
 	/* the fixed statements, book.c */
 	sqlite3_stmt *put_device, *put_host, *add_total, *note_batch, *get_interface, *put_interface, *put_meta;
+	sqlite3_stmt *get_epoch, *put_epoch;
 	uint64_t updates; /* counted by note_update() in SQL: upserts that met a row */
 	bool reopen;      /* the connection met an error that a new one may not have */
 	int64_t next_hosts_check_s;
@@ -72,6 +73,10 @@ int expired_add(struct ledger *l, int64_t account, uint64_t records, const struc
 /* interfaces.c */
 int interfaces_prepare(struct ledger *l, struct err *e);
 int interface_book(struct ledger *l, const struct interface_books *b, struct err *e);
+
+/* epochs.c */
+/* -EALREADY where one of them is in the ledger; within the booking's transaction. */
+int epochs_book(struct ledger *l, const struct booking *b, struct err *e);
 
 /* rows.c */
 struct book_row {

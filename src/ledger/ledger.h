@@ -36,8 +36,9 @@ int ledger_open(struct ledger **ret, const char *path, const struct ledger_optio
  * table account. Marks the accounts that are no longer configured. */
 int ledger_define(struct ledger *l, struct account *const *accounts, size_t count, struct err *e);
 
-/* One transaction. -ENOSPC, -EROFS, -EIO, -EBUSY: nothing was booked, try again later. -EUCLEAN:
- * the file is damaged. */
+/* One transaction, with the booking's epochs. -ENOSPC, -EROFS, -EIO, -EBUSY: nothing was booked, try
+ * again later. -EUCLEAN: the file is damaged. -EALREADY: one of its epochs is in the ledger already,
+ * as when the same booking comes again after a COMMIT whose outcome was unclear; nothing was changed. */
 int ledger_book(struct ledger *l, const struct booking *b, struct err *e);
 
 /* The cumulative series as last booked, for /metrics to go on from; *ret_series is the caller's
@@ -45,6 +46,15 @@ int ledger_book(struct ledger *l, const struct booking *b, struct err *e);
  * account. Call it while the caller owns `strings`: before the ledger goes to its thread. */
 int ledger_series(struct ledger *l, struct account *a, struct series_state **ret_series, size_t *ret_count,
 		  struct party_tally *ret_total, struct err *e);
+
+/* What the ledger knows of kernel tables and interfaces, for a start: call these before the ledger goes
+ * to its thread. All epochs of `generation` up to *ret_number are booked; 0 = none. */
+int ledger_epoch(struct ledger *l, const char *generation, uint64_t *ret_number, struct err *e);
+/* Forgets the epochs of all generations but these, once the tables of the others are gone. */
+int ledger_forget_epochs(struct ledger *l, const char *const *keep, size_t keep_count, struct err *e);
+/* The books of an interface as last booked, for its run to go on: 1 = found, 0 = none (*ret is left
+ * alone). `interface`, the id of its name, stays 0. */
+int ledger_interface(struct ledger *l, const char *name, struct interface_books *ret, struct err *e);
 
 /* Rollups and retention by `keep`, then max_size; does at most about `budget_ms` of work in
  * transactions of their own. Returns 1 where more is to do, 0 done, negative errno. */

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: GPL-2.0-or-later
--- The ledger's fixed tables, version 1 (PRAGMA user_version). Each account has two more, record_NAME and
+-- The ledger's fixed tables, version 2 (PRAGMA user_version). Each account has two more, record_NAME and
 -- series_NAME, and a view NAME; define.c makes those. Columns are explained in nettally-ledger(5).
 -- Times are seconds since 1970 UTC. Counters are whole numbers up to 2^63 - 1 and stay there once reached.
 
@@ -95,5 +95,18 @@ CREATE TABLE interface(
 	kernel_rx_dropped  INTEGER NOT NULL,
 	kernel_tx_dropped  INTEGER NOT NULL,
 	in_flight_packets  INTEGER NOT NULL,
+	capture_why        TEXT,
+	ingress_frame_bytes INTEGER NOT NULL DEFAULT 0,
+	egress_frame_bytes INTEGER NOT NULL DEFAULT 0,
+	ingress_l2_bytes   INTEGER NOT NULL DEFAULT 0,
+	egress_l2_bytes    INTEGER NOT NULL DEFAULT 0,
+	overflowed         INTEGER NOT NULL DEFAULT 0,
 	PRIMARY KEY(name, run)
+) WITHOUT ROWID;
+
+-- Kernel tables whose counts are in the records: what a generation of them counted up to epoch `number`.
+CREATE TABLE epoch(
+	generation TEXT PRIMARY KEY NOT NULL,
+	number     INTEGER NOT NULL,
+	booked     INTEGER NOT NULL
 ) WITHOUT ROWID;
