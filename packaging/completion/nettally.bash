@@ -23,7 +23,7 @@ _nettally_accounts()
 _nettally()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}
-	local commands="run read query status audit check interfaces"
+	local commands="run read query status audit check interfaces detach"
 	local keys="mac host src_mac dst_mac src_host dst_host src_port dst_port interface direction vlan ethertype proto service"
 	COMPREPLY=()
 
@@ -43,7 +43,7 @@ _nettally()
 		return
 		;;
 	-i) mapfile -t COMPREPLY < <(compgen -W "$(_nettally_interfaces)" -- "$cur"); return ;;
-	-c | --ledger | --control)
+	-c | --ledger | --control | --pins)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		compopt -o filenames
 		return
@@ -59,6 +59,7 @@ _nettally()
 	status | audit) options="--json --control --ledger -c --help" ;;
 	check) options="-c --help" ;;
 	interfaces) options="--format --help" ;;
+	detach) options="--ledger --pins --discard --help" ;;
 	esac
 	case $cur in
 	-*) mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur"); return ;;

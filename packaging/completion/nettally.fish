@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # fish completion for nettally(1)
 
-set -l commands run read query status audit check interfaces
+set -l commands run read query status audit check interfaces detach
 set -l keys mac host src_mac dst_mac src_host dst_host src_port dst_port interface direction vlan ethertype proto service
 set -l conditions (printf '%s=\n' $keys)
 
@@ -17,10 +17,11 @@ complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a status -d
 complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a audit -d 'do the books close?'
 complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a check -d 'errors of a config file'
 complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a interfaces -d 'what there is to count on'
+complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a detach -d 'end counting in the kernel'
 
 complete -c nettally -n '__fish_seen_subcommand_from run check query status audit' -s c -r -F -d 'config file'
 complete -c nettally -n '__fish_seen_subcommand_from run' -s i -x -a '(__nettally_first_column interfaces)' -d interface
-complete -c nettally -n '__fish_seen_subcommand_from run query status audit' -l ledger -r -F -d 'the ledger'
+complete -c nettally -n '__fish_seen_subcommand_from run query status audit detach' -l ledger -r -F -d 'the ledger'
 complete -c nettally -n '__fish_seen_subcommand_from run' -l listen -x -d 'ADDRESS:PORT of the web server'
 complete -c nettally -n '__fish_seen_subcommand_from run' -l summary -d 'who moved most, at the end'
 complete -c nettally -n '__fish_seen_subcommand_from run' -s q -l quiet -d 'warnings only'
@@ -44,4 +45,6 @@ complete -c nettally -n '__fish_seen_subcommand_from read query' -l limit -x -d 
 complete -c nettally -n '__fish_seen_subcommand_from read query interfaces' -l format -x -a 'table tsv csv json ndjson' -d format
 complete -c nettally -n '__fish_seen_subcommand_from status audit' -l control -r -F -d 'socket of the daemon'
 complete -c nettally -n '__fish_seen_subcommand_from status audit' -l json -d 'as JSON'
+complete -c nettally -n '__fish_seen_subcommand_from detach' -l pins -r -F -d 'folder of the pins'
+complete -c nettally -n '__fish_seen_subcommand_from detach' -l discard -d 'give up what is not booked'
 complete -c nettally -l help -d usage

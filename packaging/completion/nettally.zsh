@@ -29,6 +29,7 @@ _nettally() {
 		'audit:do the books close?'
 		'check:errors of a config file, with file and line'
 		'interfaces:what there is to count on'
+		'detach:end counting in the kernel'
 	)
 	show=(
 		'--format[how to print]:format:(table tsv csv json ndjson)'
@@ -66,6 +67,10 @@ _nettally() {
 			'--ledger[its ledger]:file:_files' '-c[its config file]:file:_files' '--help[usage]'
 		;;
 	check) _arguments '-c[config file]:file:_files' '--help[usage]' ;;
+	detach)
+		_arguments '--ledger[only of this ledger]:file:_files' '--pins[folder of the pins]:folder:_files -/' \
+			'--discard[give up what is not booked]' '--help[usage]'
+		;;
 	interfaces) _arguments '--format[how to print]:format:(table tsv csv json ndjson)' '--help[usage]' ;;
 	esac
 }

@@ -157,6 +157,9 @@ int kernel_pins_prepare(const char *dir, struct err *e);
 
 /* Names of the interfaces that have something pinned below `dir`, for kernel_reap(); free() each and the array. */
 int kernel_list(const char *dir, char ***ret, size_t *ret_count, struct err *e);
+/* The note of a generation that is pinned for that interface, which goes on as it is; free() it. -ENOENT: none
+ * that can be read. */
+int kernel_pinned_note(const char *dir, const char *interface, char **ret, struct err *e);
 /* Takes the programs of that interface off its hooks, wherever it is by now, and opens what was counted:
  * an array of generations, the caller's to book and remove, then kernel_forget(). */
 int kernel_reap(const char *dir, const char *interface, struct kernel_generation ***ret, size_t *ret_count, struct err *e);

@@ -123,11 +123,13 @@ static void each_capture_may_be_asked_for(void **state)
 {
 	static const struct { const char *text; enum capture capture; const char *pins; uint64_t keys; } cases[] = {
 		{ "interface a { }", CAPTURE_AUTO, KERNEL_PINS_DEFAULT, KERNEL_KEYS_DEFAULT },
-		{ "interface a { capture = kernel mirror = yes } kernel { pins = off }", CAPTURE_KERNEL, "", KERNEL_KEYS_DEFAULT },
+		{ "interface a { capture = kernel mirror = yes } kernel { pins = off }", CAPTURE_KERNEL, "",
+		  KERNEL_KEYS_DEFAULT },
 		{ "interface a { capture = xdp } kernel { keys = 1024 }", CAPTURE_XDP, KERNEL_PINS_DEFAULT, 1024 },
 		{ "interface a { capture = socket filter = tcp } kernel { keys = 67108864 }", CAPTURE_SOCKET,
 		  KERNEL_PINS_DEFAULT, 64 << 20 },
-		{ "interface a { filter = tcp } kernel { pins = /mnt/bpf/x }", CAPTURE_AUTO, "/mnt/bpf/x", KERNEL_KEYS_DEFAULT },
+		{ "interface a { filter = tcp } kernel { pins = /mnt/bpf/x }", CAPTURE_AUTO, "/mnt/bpf/x",
+		  KERNEL_KEYS_DEFAULT },
 	};
 
 	(void)state;
@@ -169,7 +171,8 @@ static void nothing_written_means_the_defaults(void **state)
 /* A line each of `want`: "LINE: " and a part of the message. */
 static const struct mistake { const char *text, *want; } mistakes[] = {
 	/* keys and sections */
-	{ "\n\nfoo = 1\n", "3: unknown key 'foo'; known here: local, interface, service, account, kernel, ledger, web, control, user" },
+	{ "\n\nfoo = 1\n",
+	  "3: unknown key 'foo'; known here: local, interface, service, account, kernel, ledger, web, control, user" },
 	{ "account a { by = host\n evry = 1s }", "2: unknown key 'evry' in account; known here: from, by, of" },
 	{ "foo = { a,\n b }\nbar x { y = 1\n z { } }\nbaz { }\nuser = 'a b'",
 	  "1: unknown key 'foo'\n3: unknown key 'bar'\n5: unknown key 'baz'\n6: user = 'a b'" },
@@ -279,8 +282,10 @@ static const struct mistake { const char *text, *want; } mistakes[] = {
 	  "keep = {'1s:1d','2s:1d','4s:1d','8s:1d','16s:1d','32s:1d','96s:1d','288s:1d','864s:1d'} }",
 	  "2: keep = '864s:1d': more entries" },
 	/* kernel */
-	{ "kernel {\npins = here\nkeys = 1023 }", "2: pins = 'here': write a directory in a bpffs\n3: keys = 1023: at least 1024" },
-	{ "kernel {\npins = ''\nkeys = 67108865 }", "2: pins is empty\n3: keys = '67108865': write a number from 1 to 67108864" },
+	{ "kernel {\npins = here\nkeys = 1023 }",
+	  "2: pins = 'here': write a directory in a bpffs\n3: keys = 1023: at least 1024" },
+	{ "kernel {\npins = ''\nkeys = 67108865 }",
+	  "2: pins is empty\n3: keys = '67108865': write a number from 1 to 67108864" },
 	{ "kernel a { }", "1: 'kernel' is a section" },
 	{ "kernel { pin = off }", "1: unknown key 'pin' in kernel; known here: pins, keys" },
 	/* places */

@@ -61,6 +61,9 @@ def complete(binary, *words):
     (["query", "x", "--format", "nd"], {"ndjson"}),
     (["query", "x", "--where", "vl"], {"vlan="}),
     (["run", "--l"], {"--ledger", "--listen"}),
+    (["det"], {"detach"}),
+    (["detach", "--d"], {"--discard"}),
+    (["detach", "--"], {"--ledger", "--pins", "--discard", "--help"}),
 ])
 def test_bash_offers(binary, words, offered):
     assert set(complete(binary, *words)) == offered
@@ -84,7 +87,7 @@ def test_manual_names_every_command_and_option(binary):
     """What --help names, nettally(1) explains."""
     page = (TOP / "man" / "nettally.1").read_text().replace("\\-", "-")
     names = commands(binary)
-    assert {"run", "read", "query", "status", "audit", "check", "interfaces"} <= set(names)
+    assert {"run", "read", "query", "status", "audit", "check", "interfaces", "detach"} <= set(names)
     missing = [name for name in names if not re.search(rf"\b{name}\b", page)]
     for name in names:
         missing += [f"{name} {option}" for option in re.findall(r"(?<!\S)(--[a-z0-9-]+)", help_of(binary, name))

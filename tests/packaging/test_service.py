@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The daemon as nettally.service starts it: another user, two capabilities and no way to more, sd_notify, SIGHUP."""
+"""The daemon as nettally.service starts it: another user, four capabilities and no way to more, sd_notify, SIGHUP."""
 import os
 import pathlib
 import re
@@ -24,7 +24,7 @@ class Service:
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.listener.bind(str(folder / "notify"))
         os.chown(folder / "notify", NOBODY, NOBODY)
-        capabilities = "-all,+net_raw,+net_admin"
+        capabilities = "-all,+bpf,+net_admin,+net_raw,+perfmon"
         self.process = subprocess.Popen(
             ["unshare", "--net", "sh", "-c", 'ip link set lo up; exec "$@"', "-", "setpriv", f"--reuid={NOBODY}",
              f"--regid={NOBODY}", "--clear-groups", "--no-new-privs", f"--inh-caps={capabilities}",
@@ -87,7 +87,7 @@ def test_service_closes_itself_in(service):
     pid = service.process.pid
     assert status_field(pid, "NoNewPrivs") == "1"
     assert status_field(pid, "Seccomp") == "2"
-    allowed = 1 << 12 | 1 << 13  # CAP_NET_ADMIN, CAP_NET_RAW
+    allowed = 1 << 12 | 1 << 13 | 1 << 38 | 1 << 39  # CAP_NET_ADMIN, CAP_NET_RAW, CAP_PERFMON, CAP_BPF
     assert int(status_field(pid, "CapPrm"), 16) & ~allowed == 0
 
 

@@ -48,9 +48,23 @@ def test_unit_names_what_the_daemon_needs(unit):
     assert settings["NotifyAccess"] == "main"
     assert settings["WatchdogSec"] == "30"
     assert settings["User"] == "nettally"
-    assert set(settings["CapabilityBoundingSet"].split()) == {"CAP_NET_RAW", "CAP_NET_ADMIN"}
-    assert set(settings["AmbientCapabilities"].split()) == {"CAP_NET_RAW", "CAP_NET_ADMIN"}
+    needed = {"CAP_BPF", "CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_PERFMON"}
+    assert set(settings["CapabilityBoundingSet"].split()) == needed
+    assert set(settings["AmbientCapabilities"].split()) == needed
     assert settings["ExecReload"] == "kill -HUP $MAINPID"
+
+
+@pytest.mark.parametrize("unit", UNITS, indirect=True)
+def test_unit_lets_the_daemon_pin(unit):
+    """The folder for pins is made before, belongs to the unit's user, and is what the daemon may write; a failure there
+    does not stop it ("-"), and the rest of the bpffs stays as it is."""
+    lines = unit.read_text().splitlines()
+    before = [line.partition("=")[2] for line in lines if line.startswith("ExecStartPre=")]
+    assert all(re.match(r"(-\+|\+-)/", command) for command in before)
+    assert any(re.search(r"install -d -o nettally -g nettally -m 0700 /sys/fs/bpf/nettally$", command) for command in before)
+    assert "ReadWritePaths=-/sys/fs/bpf/nettally" in lines
+    calls = " ".join(line.partition("=")[2] for line in lines if line.startswith("SystemCallFilter=") and "~" not in line)
+    assert "bpf" in calls.split()
 
 
 def test_sysusers_makes_the_units_user(installed):
