@@ -36,9 +36,11 @@ CREATE TABLE account(
 	UNIQUE(name, source, keys)
 );
 INSERT INTO account
-	VALUES(1,'hosts','packets','host','both',1,1,60,'l2','1min:7d 1h:90d 1d:forever','record_hosts','series_hosts',1,1,1,1700000040,1700000040,3,0);
+	VALUES(1,'hosts','packets','host','both',1,1,60,'l2','1min:7d 1h:90d 1d:forever',
+	'record_hosts','series_hosts',1,1,1,1700000040,1700000040,3,0);
 INSERT INTO account
-	VALUES(2,'epoch','packets','src_port','both',1,1,60,'l2','1min:7d 1h:90d 1d:forever','record_epoch','series_epoch',1,1,0,1700000040,1700000040,2,0);
+	VALUES(2,'epoch','packets','src_port','both',1,1,60,'l2','1min:7d 1h:90d 1d:forever',
+	'record_epoch','series_epoch',1,1,0,1700000040,1700000040,2,0);
 CREATE TABLE total(
 	account     INTEGER PRIMARY KEY REFERENCES account(id),
 	records     INTEGER NOT NULL,
@@ -107,7 +109,8 @@ CREATE TABLE IF NOT EXISTS "record_hosts"(
 	length INTEGER NOT NULL,
 	"host" TEXT NOT NULL,
 	"rx_packets" INTEGER NOT NULL, "rx_l2_bytes" INTEGER NOT NULL, "rx_l3_bytes" INTEGER NOT NULL,
-	"tx_packets" INTEGER NOT NULL, "tx_l2_bytes" INTEGER NOT NULL, "tx_l3_bytes" INTEGER NOT NULL,
+	"tx_packets" INTEGER NOT NULL,
+	"tx_l2_bytes" INTEGER NOT NULL, "tx_l3_bytes" INTEGER NOT NULL,
 	PRIMARY KEY(length, window, "host")
 ) WITHOUT ROWID;
 INSERT INTO record_hosts VALUES(1700000040,60,'10.0.0.1',1,100,86,2,200,172);
@@ -116,7 +119,8 @@ INSERT INTO record_hosts VALUES(1700000040,60,'10.0.0.3',1,100,86,2,200,172);
 CREATE TABLE IF NOT EXISTS "series_hosts"(
 	"host" TEXT NOT NULL,
 	"rx_packets" INTEGER NOT NULL, "rx_l2_bytes" INTEGER NOT NULL, "rx_l3_bytes" INTEGER NOT NULL,
-	"tx_packets" INTEGER NOT NULL, "tx_l2_bytes" INTEGER NOT NULL, "tx_l3_bytes" INTEGER NOT NULL,
+	"tx_packets" INTEGER NOT NULL,
+	"tx_l2_bytes" INTEGER NOT NULL, "tx_l3_bytes" INTEGER NOT NULL,
 	PRIMARY KEY("host")
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS "record_epoch"(
