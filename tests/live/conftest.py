@@ -10,16 +10,20 @@
 
 Namespaces are entered by `nsenter --net=` (`ip netns exec` would mount another /sys)."""
 import contextlib
+import itertools
 import json
 import os
 import pathlib
 import shutil
 import signal
 import subprocess
+import time
 
 import pytest
 
 NETNS = pathlib.Path("/run/netns")
+BPFFS = pathlib.Path("/sys/fs/bpf")
+numbers = itertools.count()
 # Not in 192.0.2.0/24 alone: left and right also have addresses of their own there.
 LEFT_END = "02:00:00:00:00:01/192.0.2.1"
 RIGHT_END = "02:00:00:00:00:02/192.0.2.2"
@@ -105,6 +109,13 @@ class Wire:
                 command += [f"--{name}"] if one is True else [f"--{name}", one]
         return json.loads(where.run(command, timeout=timeout).stdout)
 
+    def flood(self, end, count, timeout=120, **options):
+        """Frames that the kernel makes itself, straight into the other end; options as send_xdp; its JSON."""
+        command = [self.tools / "send_xdp", "--interface", self.end(end).interface, "--count", count]
+        for name, value in options.items():
+            command += [f"--{name}", value]
+        return json.loads(self.end(end).run(command, timeout=timeout).stdout)
+
     @contextlib.contextmanager
     def counting(self, end, *options, interface=None):
         """ring_count at that end; the list that is yielded has one dict per ring when the block is left."""
@@ -126,20 +137,21 @@ def make_namespace(name, interface):
     return namespace
 
 
-@pytest.fixture
-def wire(request):
+@contextlib.contextmanager
+def two_namespaces(queues=1):
     if os.geteuid() != 0:
         pytest.skip("needs root: makes network namespaces")
     if not shutil.which("nsenter") or not shutil.which("ip"):
         pytest.skip("needs nsenter and ip")
     folder = tools()
     tag = f"nt{os.getpid() % 100000}"
+    many = ("numtxqueues", str(queues), "numrxqueues", str(queues)) if queues > 1 else ()
     namespaces = []
     try:
         for side in ("l", "r"):
             namespaces.append(make_namespace(f"{tag}{side}", "wire0"))
         left, right = namespaces
-        ip("link", "add", "wire0", "netns", left.name, "type", "veth", "peer", "name", "wire0", "netns", right.name)
+        ip("link", "add", "wire0", *many, "netns", left.name, "type", "veth", "peer", "name", "wire0", *many, "netns", right.name)
         for side, (namespace, address) in enumerate(((left, "192.0.2.101/24"), (right, "192.0.2.102/24"))):
             namespace.run(["ip", "link", "set", "wire0", "address", f"02:00:00:00:00:{0x11 + side:02x}"])
             namespace.run(["ip", "address", "add", address, "dev", "wire0"])
@@ -148,3 +160,56 @@ def wire(request):
     finally:
         for namespace in namespaces:
             namespace.close()
+
+
+@pytest.fixture
+def wire():
+    with two_namespaces() as made:
+        yield made
+
+
+@pytest.fixture
+def broad_wire():
+    """A queue for each CPU, and the right end polls: it takes what send_xdp sends from the left, all of it."""
+    with two_namespaces(os.cpu_count()) as made:
+        made.right.run([made.tools / "send_xdp", "--gro", "wire0"])
+        yield made
+
+
+def remove_tree(folder):
+    """In a bpffs, where shutil.rmtree does not dare: whatever is pinned there is let go."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir() and not path.is_symlink():
+            path.rmdir()
+        else:
+            path.unlink()
+    folder.rmdir()
+
+
+@pytest.fixture
+def pins():
+    """A directory for pins that is not there yet, in a bpffs; removed with all in it. Skips where BPF is not permitted."""
+    check = subprocess.run([tools() / "send_xdp", "--check"], capture_output=True, text=True, timeout=30, check=False)
+    if check.returncode != 0:
+        pytest.skip(f"no BPF here: {check.stdout.strip() or check.stderr.strip()}")
+    if not os.path.ismount(BPFFS):
+        subprocess.run(["mount", "-t", "bpf", "bpf", BPFFS], check=True, capture_output=True, timeout=10)
+    folder = BPFFS / f"nt-test-{os.getpid()}-{next(numbers)}"
+    yield folder
+    if folder.exists():
+        remove_tree(folder)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left():
+    """No test leaves a pin of its own, nor adds to the directory of a daemon that was told no other."""
+    default = BPFFS / "nettally"
+    before = set(default.glob("*"))
+    yield
+    left = [path for path in BPFFS.glob(f"nt-test-{os.getpid()}-*")] if BPFFS.exists() else []
+    for _ in range(50):  # detached programs go after a grace period
+        more = set(default.glob("*")) - before
+        if not more:
+            break
+        time.sleep(0.1)
+    assert not left and not more, f"pins are left: {left} {more}"

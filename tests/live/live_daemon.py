@@ -61,16 +61,20 @@ def connect_inside(namespace, port, timeout=10):
 
 class Daemon:
     def __init__(self, namespace, folder, config=None, interfaces=("wire0",), listen="127.0.0.1:0", ledger=None, env=None,
-                 prefix=(), wait=True):
-        self.namespace, self.folder = namespace, pathlib.Path(folder)
-        self.binary = os.path.abspath(os.environ["NETTALLY"])
+                 prefix=(), wait=True, pins="off", binary=None):
+        self.namespace, self.folder, self.pins = namespace, pathlib.Path(folder), pins
+        self.binary = os.path.abspath(binary or os.environ["NETTALLY"])
         self.ledger = pathlib.Path(ledger or self.folder / "ledger.db")
         self.config = self.folder / "nettally.conf" if config is not None else None
         self.log = self.folder / "log"
         self.interfaces, self.listen, self.env, self.prefix = interfaces, listen, env or {}, prefix
         if config is not None:
-            self.config.write_text(config)
+            self.write_config(config)
         self._start(wait)
+
+    def write_config(self, text):
+        """With the pins of this daemon, so that nothing stays in the kernel that no test knows of."""
+        self.config.write_text(text if "kernel {" in text else f'{text}\nkernel {{ pins = "{self.pins}" }}\n')
 
     def _start(self, wait):
         path = self.folder / "notify"
@@ -161,7 +165,7 @@ class Daemon:
         """SIGHUP; waits until the new file is in force."""
         before = self.status()["reload"]["done"]
         if config is not None:
-            self.config.write_text(config)
+            self.write_config(config)
         self.process.send_signal(signal.SIGHUP)
         self.until("the new file is in force", lambda: self.status()["reload"]["done"] > before)
 

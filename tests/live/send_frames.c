@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* send_frames.c -- sends frames of known number and size, and says as JSON exactly what the
- * kernel took, per pair of ends.
+ * kernel took, per pair of ends. SIGTERM ends it early.
  *
  * Frame k goes from source k mod S to destination (k / S) mod D. A frame that the kernel refuses
  * (ENOBUFS) is sent again, so that the counts are of frames that went through the device once. */
@@ -14,6 +14,7 @@
 #include <linux/if_packet.h>
 #include <linux/virtio_net.h>
 #include <net/if.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,6 +67,14 @@ struct sender {
 	uint32_t payload;   /* of a super-packet */
 	uint64_t sent, refused;
 };
+
+static volatile sig_atomic_t asked_to_stop;
+
+static void on_signal(int signo)
+{
+	(void)signo;
+	asked_to_stop = 1;
+}
 
 static void die(const char *what)
 {
@@ -223,7 +232,7 @@ static void keep_rate(const struct sender *s, int64_t start_ns)
 		return;
 	due_ns = start_ns + (int64_t)(s->sent * 1e9 / (double)s->o->rate);
 	struct timespec due = { .tv_sec = due_ns / NS_PER_S, .tv_nsec = due_ns % NS_PER_S };
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL) == EINTR)
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL) == EINTR && !asked_to_stop)
 		;
 }
 
@@ -386,8 +395,9 @@ int main(int argc, char **argv)
 	parse_options(&o, argc, argv);
 	check_options(&o);
 	open_sender(&s);
+	signal(SIGTERM, on_signal);
 	start_ns = clock.monotonic_ns(NULL);
-	while (s.sent < o.count && !error) {
+	while (s.sent < o.count && !error && !asked_to_stop) {
 		error = send_batch(&s);
 		keep_rate(&s, start_ns);
 	}
