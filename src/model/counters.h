@@ -19,6 +19,9 @@
 	X(clock_steps, "clock_steps", "times that the wall clock stepped")                                    \
 	X(interface_lost, "interface_vanished", "times that an interface went away")                          \
 	X(interface_found, "interface_found", "times that an interface was taken up") \
+	X(kernel_epochs, "kernel_epochs", "epochs of kernel tables booked")                                    \
+	X(kernel_renewed, "kernel_renewed_tables", "times that larger kernel tables were made")               \
+	X(kernel_left, "kernel_left_epochs", "epochs that an earlier run had left in the kernel, booked at start") \
 	X(control_dropped, "control_dropped_clients", "clients of the control socket that were over a limit or went away")
 
 struct counters {

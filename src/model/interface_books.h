@@ -4,8 +4,8 @@
  * All counters run since `since_utc_s`, when the daemon took up the interface (again), and start
  * at 0. kernel_* are the interface's own counters (IFLA_STATS64) less what they were at that
  * time. A super-packet (GSO, GRO) is one frame and several packets; some drivers count frames,
- * some wire packets, so both are kept and the audit takes the basis on which the interface
- * counts. */
+ * some wire packets, and some (veth with XDP at one end) the one for rx and the other for tx. So
+ * both are kept, and the audit takes for each direction the basis on which the interface counts. */
 #ifndef NETTALLY_MODEL_INTERFACE_BOOKS_H
 #define NETTALLY_MODEL_INTERFACE_BOOKS_H
 
@@ -37,10 +37,23 @@ struct interface_books {
 	uint64_t in_flight_packets; /* what the interface counted since the tick before: may still be on its way */
 };
 
-/* Kernel's frames (or packets) less all that is accounted for; 0 = the books close. Positive:
- * packets that nobody accounts for; negative: more booked than the interface counted. The
- * interface's counters and the books cannot be read at one instant: while traffic flows, what
- * was counted since the tick before is not missed yet. */
+/* What the interface counted against what became of it. */
+struct interface_balance {
+	/* Kernel's frames (or packets) less all that is accounted for; 0 = the books close. Positive:
+	 * packets that nobody accounts for; negative: more booked than the interface counted. Where one
+	 * direction misses what the other has too much, the larger of both. */
+	int64_t unaccounted;
+	bool by_direction;              /* compared rx with ingress and tx with egress; else only the sums are known */
+	bool rx_in_packets, tx_in_packets; /* the interface counts wire packets there, not frames */
+	uint64_t booked;                /* on that basis, both directions */
+	uint64_t on_their_way;          /* not missed yet: see in_flight_packets */
+	uint64_t dropped_behind;        /* booked, then dropped by the driver or still in its queue */
+};
+
+/* The interface's counters and the books cannot be read at one instant: while traffic flows, what
+ * was counted since the tick before is not missed yet, and as much may wait in the device's queue
+ * behind the place where egress is counted. */
+void interface_balance(const struct interface_books *b, struct interface_balance *ret);
 int64_t interface_unaccounted(const struct interface_books *b);
 
 #endif

@@ -2,6 +2,7 @@
 /* audit.c -- do the books close? Per interface: what its own counters say against what became of
  * the packets. Per account over all parties: the sum received against the sum sent. */
 #include "base/text.h"
+#include "output/audit_bytes.h"
 #include "output/json.h"
 #include "output/page.h"
 #include "output/status.h"
@@ -34,6 +35,37 @@ bool audit_closes(const struct snapshot *s)
 	return true;
 }
 
+static void reasons_json(struct json *j, const char *direction, const struct byte_balance *x)
+{
+	for (size_t i = 0; i < x->reason_count; i++) {
+		json_begin(j, NULL, '{');
+		json_text(j, "direction", direction);
+		json_text(j, "what", x->reasons[i].what);
+		json_signed(j, "bytes", x->reasons[i].bytes);
+		json_end(j, '}');
+	}
+}
+
+static void bytes_json(struct json *j, const struct interface_books *b)
+{
+	struct byte_balance rx, tx;
+
+	audit_bytes(b, BYTES_RX, &rx);
+	audit_bytes(b, BYTES_TX, &tx);
+	json_number(j, "ingress_frame_bytes", b->ingress_frame_bytes);
+	json_number(j, "egress_frame_bytes", b->egress_frame_bytes);
+	json_number(j, "ingress_l2_bytes", b->ingress_l2_bytes);
+	json_number(j, "egress_l2_bytes", b->egress_l2_bytes);
+	if (!rx.is_known)
+		return;
+	json_begin(j, "explained", '[');
+	reasons_json(j, "rx", &rx);
+	reasons_json(j, "tx", &tx);
+	json_end(j, ']');
+	json_signed(j, "unexplained_rx_bytes", rx.unexplained);
+	json_signed(j, "unexplained_tx_bytes", tx.unexplained);
+}
+
 static void interface_json(struct json *j, const struct interface_books *b)
 {
 	int64_t unaccounted = interface_unaccounted(b);
@@ -41,6 +73,7 @@ static void interface_json(struct json *j, const struct interface_books *b)
 	json_begin(j, NULL, '{');
 	json_text(j, "interface", b->name);
 	json_text(j, "capture", b->capture);
+	json_text(j, "capture_why", b->capture_why);
 	json_bool(j, "up", b->up);
 	json_time(j, "since", b->since_utc_s);
 	json_number(j, "kernel_rx_packets", b->kernel_rx_packets);
@@ -56,6 +89,10 @@ static void interface_json(struct json *j, const struct interface_books *b)
 	json_number(j, "booked_l2_bytes", b->booked_l2_bytes);
 	json_number(j, "ingress_packets", b->ingress_packets);
 	json_number(j, "egress_packets", b->egress_packets);
+	json_number(j, "ingress_frames", b->ingress_frames);
+	json_number(j, "egress_frames", b->egress_frames);
+	bytes_json(j, b);
+	json_number(j, "overflowed", b->overflowed);
 	json_number(j, "lost_packets", b->lost_packets);
 	json_number(j, "filtered_packets", b->filtered_packets);
 	json_number(j, "malformed_packets", b->malformed_packets);
@@ -100,32 +137,65 @@ void audit_json(FILE *to, const struct snapshot *s)
 	buffer_flush(&b);
 }
 
-static uint64_t difference(uint64_t a, uint64_t b)
+/* Super-packets are one frame and several packets: said where it makes a difference. */
+static const char *basis_word(const struct interface_books *b, const struct interface_balance *x)
 {
-	return a > b ? a - b : b - a;
+	if (b->booked_frames == b->booked_packets)
+		return "";
+	if (x->rx_in_packets != x->tx_in_packets)
+		return x->rx_in_packets ? " (received in packets, sent in frames)" : " (received in frames, sent in packets)";
+	return x->rx_in_packets ? " packets" : " frames";
 }
 
-/* Super-packets are one frame and several packets: the line shows the basis on which the
- * interface itself counts. */
+static void side_of_bytes(FILE *to, const char *verb, const struct byte_balance *x)
+{
+	fprintf(to, "kernel %s %" PRId64 " %s: ", verb, x->difference < 0 ? -x->difference : x->difference,
+		x->difference < 0 ? "less" : "more");
+	for (size_t i = 0; i < x->reason_count; i++)
+		fprintf(to, "%s%s", i ? " and " : "", x->reasons[i].what);
+	if (x->unexplained)
+		fprintf(to, "%swhy is not known", x->reason_count ? "; " : "");
+}
+
+/* Only where they differ: bytes do not decide whether the books close. */
+static void bytes_line(FILE *to, const struct interface_books *b)
+{
+	struct byte_balance rx, tx;
+
+	audit_bytes(b, BYTES_RX, &rx);
+	audit_bytes(b, BYTES_TX, &tx);
+	if (!rx.difference && !tx.difference)
+		return;
+	page_field(to, "", 15);
+	fputs(" bytes: ", to);
+	if (rx.difference)
+		side_of_bytes(to, "received", &rx);
+	if (rx.difference && tx.difference)
+		fputs("; ", to);
+	if (tx.difference)
+		side_of_bytes(to, "sent", &tx);
+	fputc('\n', to);
+}
+
 static void interface_line(FILE *to, const struct interface_books *b, bool colour)
 {
-	int64_t unaccounted = interface_unaccounted(b);
-	uint64_t kernel = b->kernel_rx_packets + b->kernel_tx_packets, rest = kernel - b->lost_packets - b->filtered_packets;
-	bool by_frames = difference(rest, b->booked_frames) <= difference(rest, b->booked_packets);
-	uint64_t booked = by_frames ? b->booked_frames : b->booked_packets;
-	int64_t excused = (int64_t)(rest - booked) - unaccounted; /* see interface_unaccounted() */
+	struct interface_balance x;
 
+	interface_balance(b, &x);
 	page_field(to, b->name, 15);
-	fprintf(to, " kernel counted %" PRIu64 ", booked %" PRIu64 "%s, lost %" PRIu64 ", filtered %" PRIu64, kernel, booked,
-		b->booked_frames == b->booked_packets ? "" : by_frames ? " frames" : " packets", b->lost_packets,
-		b->filtered_packets);
-	if (excused > 0)
-		fprintf(to, ", on their way %" PRId64, excused);
-	if (excused < 0)
-		fprintf(to, ", dropped by the driver %" PRId64, -excused);
-	fprintf(to, ", unaccounted %" PRId64 ": ", unaccounted);
-	page_word(to, colour, unaccounted ? PAGE_BAD : PAGE_GOOD, unaccounted ? "does NOT close" : "closes");
+	fprintf(to, " kernel counted %" PRIu64 ", booked %" PRIu64 "%s", b->kernel_rx_packets + b->kernel_tx_packets, x.booked,
+		basis_word(b, &x));
+	if (b->overflowed)
+		fprintf(to, " (of these %" PRIu64 " under other: kernel table full)", b->overflowed);
+	fprintf(to, ", lost %" PRIu64 ", filtered %" PRIu64, b->lost_packets, b->filtered_packets);
+	if (x.on_their_way)
+		fprintf(to, ", on their way %" PRIu64, x.on_their_way);
+	if (x.dropped_behind)
+		fprintf(to, ", dropped by the driver %" PRIu64, x.dropped_behind);
+	fprintf(to, ", unaccounted %" PRId64 ": ", x.unaccounted);
+	page_word(to, colour, x.unaccounted ? PAGE_BAD : PAGE_GOOD, x.unaccounted ? "does NOT close" : "closes");
 	fputc('\n', to);
+	bytes_line(to, b);
 }
 
 static void account_line(FILE *to, const struct snapshot_account *sa, bool colour)

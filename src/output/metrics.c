@@ -81,6 +81,7 @@ PLAIN(booked_l2_bytes)
 PLAIN(lost_packets)
 PLAIN(filtered_packets)
 PLAIN(malformed_packets)
+PLAIN(overflowed)
 PLAIN(kernel_rx_packets)
 PLAIN(kernel_tx_packets)
 PLAIN(kernel_rx_bytes)
@@ -105,6 +106,8 @@ static const struct {
 	{ "interface_lost_packets_total", "counter", "packets dropped before they were seen", NULL, get_lost_packets },
 	{ "interface_filtered_packets_total", "counter", "packets left out by a filter", NULL, get_filtered_packets },
 	{ "interface_malformed_packets_total", "counter", "booked packets with a bad header", NULL, get_malformed_packets },
+	{ "interface_overflowed_total", "counter", "bookings under other because the kernel's table was full", NULL,
+	  get_overflowed },
 	{ "interface_kernel_packets_total", "counter", "packets by the interface's own counters", "receive",
 	  get_kernel_rx_packets },
 	{ NULL, NULL, NULL, "transmit", get_kernel_tx_packets },
@@ -114,6 +117,21 @@ static const struct {
 	  "packets the interface counted that are neither booked nor lost nor filtered: 0 = the books close", NULL,
 	  unaccounted_or_zero },
 };
+
+static void put_captures(struct buffer *b, const struct snapshot *s)
+{
+	if (s->interface_count)
+		put_family(b, "interface_capture_info", "gauge", "how the interface is counted, and why, as labels");
+	for (size_t i = 0; i < s->interface_count; i++) {
+		buffer_puts(b, "nettally_interface_capture_info{interface=");
+		buffer_label(b, s->interfaces[i].name);
+		buffer_puts(b, ",capture=");
+		buffer_label(b, s->interfaces[i].capture);
+		buffer_puts(b, ",why=");
+		buffer_label(b, s->interfaces[i].capture_why);
+		buffer_puts(b, "} 1\n");
+	}
+}
 
 static void put_interfaces(struct buffer *b, const struct snapshot *s)
 {
@@ -239,6 +257,7 @@ void metrics_text(FILE *to, const struct snapshot *s)
 	put_counters(&b, s);
 	put_single(&b, "table_entries", "gauge", "keys in the grain table at the last tick", s->table_entries);
 	put_single(&b, "table_limit", "gauge", "most keys that the grain table takes", s->table_limit);
+	put_captures(&b, s);
 	put_interfaces(&b, s);
 	if (s->ledger.state != LEDGER_NONE)
 		put_ledger(&b, &s->ledger);

@@ -22,12 +22,14 @@ static void put_interface(struct json *j, const struct interface_books *b)
 	json_text(j, "interface", b->name);
 	json_number(j, "ifindex", b->ifindex);
 	json_text(j, "capture", b->capture);
+	json_text(j, "capture_why", b->capture_why);
 	json_bool(j, "up", b->up);
 	json_time(j, "since", b->since_utc_s);
 	json_number(j, "packets", b->booked_packets);
 	json_number(j, "l2_bytes", b->booked_l2_bytes);
 	json_number(j, "ingress_packets", b->ingress_packets);
 	json_number(j, "egress_packets", b->egress_packets);
+	json_number(j, "overflowed", b->overflowed);
 	json_number(j, "lost_packets", b->lost_packets);
 	json_number(j, "filtered_packets", b->filtered_packets);
 	json_number(j, "malformed_packets", b->malformed_packets);

@@ -16,7 +16,8 @@ void interfaces_json(FILE *to, const struct snapshot *s);
 /* One page for people (human units); colour where `colour`. */
 void status_page(FILE *to, const struct snapshot *s, bool colour);
 
-/* {"interfaces":[{... "unaccounted_packets":0,"closes":true}],
+/* {"interfaces":[{... "explained":[{"direction":"rx","what":..,"bytes":-14}],"unexplained_rx_bytes":0,
+ *                 ... "unaccounted_packets":0,"closes":true}],
  *  "accounts":[{"account":..,"rx_packets":..,"tx_packets":.. "closes":true}],"closes":true} */
 void audit_json(FILE *to, const struct snapshot *s);
 void audit_page(FILE *to, const struct snapshot *s, bool colour);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define INTERFACES_SHOWN 4
+#define REASONS_SHOWN 2 /* with more interfaces than this there is no room to say why of each */
 #define ACCOUNTS_SHOWN 6
 #define PROBLEMS_SHOWN 3
 
@@ -80,6 +81,23 @@ static void put_more(FILE *to, size_t all, size_t shown)
 		fprintf(to, "... and %zu more (--json shows all)\n", all - shown);
 }
 
+/* How it is counted, and why so. */
+static void put_capture(FILE *to, const struct interface_books *b)
+{
+	char text[256];
+
+	if (!b->capture_why[0] && !b->overflowed)
+		return;
+	int len = snprintf(text, sizeof text, "%s", b->capture);
+	if (b->overflowed)
+		len += snprintf(text + len, sizeof text - (size_t)len, ", %" PRIu64 " under other: table full", b->overflowed);
+	if (b->capture_why[0])
+		snprintf(text + len, sizeof text - (size_t)len, " (%s)", b->capture_why);
+	page_field(to, "", 16);
+	page_text(to, text, PAGE_COLUMNS - 16);
+	fputc('\n', to);
+}
+
 static void put_interfaces(FILE *to, const struct snapshot *s, bool colour)
 {
 	char packets[32], bytes[32], lost[32];
@@ -96,6 +114,8 @@ static void put_interfaces(FILE *to, const struct snapshot *s, bool colour)
 		fprintf(to, " %8s %9s %9s %12" PRId64 "\n", human_count(b->booked_packets, packets, sizeof packets),
 			human_bytes(b->booked_l2_bytes, bytes, sizeof bytes), human_count(b->lost_packets, lost, sizeof lost),
 			interface_unaccounted(b));
+		if (s->interface_count <= REASONS_SHOWN)
+			put_capture(to, b);
 	}
 	put_more(to, s->interface_count, INTERFACES_SHOWN);
 }

@@ -75,6 +75,10 @@ static void test_metrics(void **state)
 		 "nettally_capture_lost_packets_total{reason=\"ring_full\"} 3\n"),
 		"nettally_unaccounted_packets_total{interface=\"eth0\"} 0\n",
 		"nettally_interface_packets_total{interface=\"eth0\",direction=\"receive\"} 4\n",
+		("# TYPE nettally_interface_capture_info gauge\n"
+		 "nettally_interface_capture_info{interface=\"eth0\",capture=\"socket\",why=\"asked for\"} 1\n"),
+		"nettally_interface_overflowed_total{interface=\"eth0\"} 0\n",
+		"# TYPE nettally_kernel_left_epochs_total counter\n",
 		"nettally_ledger_failing 1\n",
 		"nettally_ledger_pending_records 17\n",
 	};
@@ -120,6 +124,8 @@ static void test_status_json(void **state)
 	assert_has(text, "\"uptime_seconds\":100");
 	assert_has(text, "the ledger cannot be written: disk full");
 	assert_has(text, "\"lost_ring\":3");
+	assert_has(text, "\"capture\":\"socket\",\"capture_why\":\"asked for\"");
+	assert_has(text, "\"overflowed\":0,\"lost_packets\":2");
 	assert_has(text, "\"name\":\"hosts\",\"from\":\"packets\",\"by\":[\"host\",\"direction\"],\"of\":\"both\",\"every\":60");
 	assert_has(text, "\"state\":\"failing\",\n    \"path\":\"/tmp/\\\"\\u003cb\\u003e\\u001b[31m\\u000a\\\\\\u00ff{}");
 	assert_safe(text);
@@ -141,6 +147,23 @@ static void audit(FILE *to, const struct snapshot *s)
 	audit_page(to, s, false);
 }
 
+static void test_status_page_of_the_kernel(void **state)
+{
+	struct interface_books *b = &snapshot->interfaces[0];
+	char *text;
+
+	(void)state;
+	strcpy(b->capture, "kernel");
+	strcpy(b->capture_why, "auto: tcx, pinned");
+	text = written(page);
+	assert_has(text, "\n                kernel (auto: tcx, pinned)\n");
+	free(text);
+	b->overflowed = 12;
+	text = written(page);
+	assert_has(text, "\n                kernel, 12 under other: table full (auto: tcx, pinned)\n");
+	free(text);
+}
+
 /* 80 columns and 24 lines, however much there is. */
 static void test_status_page(void **state)
 {
@@ -151,6 +174,8 @@ static void test_status_page(void **state)
 	assert_safe(text);
 	assert_has(text, "nettally 0.1, degraded, up 1min 40s");
 	assert_has(text, "http://127.0.0.1:9390");
+	assert_has(text, "\neth0            up    socket         7     700 B         2            0\n"
+			 "                socket (asked for)\n");
 	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save), lines++) {
 		size_t columns = 0;
 
@@ -190,6 +215,49 @@ static void test_audit(void **state)
 	assert_false(audit_closes(snapshot));
 }
 
+/* veth, with XDP at its end: a counter of the wire and without headers for rx, super-packets for tx. */
+static void test_audit_of_bytes(void **state)
+{
+	struct interface_books *b = &snapshot->interfaces[0];
+	char *text;
+
+	(void)state;
+	*b = (struct interface_books){
+		.name = "eth0", .up = true, .capture = "xdp", .booked_frames = 150, .booked_frame_bytes = 150000,
+		.booked_packets = 600, .booked_l2_bytes = 210000, .ingress_frames = 100, .ingress_packets = 100,
+		.ingress_frame_bytes = 50000, .ingress_l2_bytes = 50000, .egress_frames = 50, .egress_packets = 500,
+		.egress_frame_bytes = 100000, .egress_l2_bytes = 160000, .kernel_rx_packets = 100,
+		.kernel_rx_bytes = 50000 - 1400, .kernel_tx_packets = 50, .kernel_tx_bytes = 100000, .overflowed = 7,
+	};
+	text = written(audit);
+	assert_has(text, "eth0            kernel counted 150, booked 150 frames (of these 7 under other: kernel table full), "
+			 "lost 0, filtered 0, unaccounted 0: closes\n"
+			 "                bytes: kernel received 1400 less: it leaves out the 14-byte header of 100 packets "
+			 "under XDP\n");
+	free(text);
+	b->kernel_tx_bytes += 3;
+	text = written(audit);
+	assert_has(text, "under XDP; kernel sent 3 more: why is not known\n");
+	free(text);
+	text = written(audit_json);
+	assert_has(text, "\"explained\":[{\"direction\":\"rx\",\"what\":\"it leaves out the 14-byte header of 100 packets "
+			 "under XDP\",\"bytes\":-1400}],\"unexplained_rx_bytes\":0,\"unexplained_tx_bytes\":3");
+	assert_has(text, "\"overflowed\":7");
+	assert_has(text, "\"ingress_l2_bytes\":50000,\"egress_l2_bytes\":160000");
+	free(text);
+	b->kernel_rx_packets = 101; /* bytes never decide, packets do */
+	text = written(audit);
+	assert_has(text, "unaccounted 1: does NOT close\n");
+	free(text);
+	b->kernel_rx_packets = 100;
+	b->ingress_packets = 1000; /* and merged behind the counter: now each direction has another basis */
+	b->booked_packets = 1500;
+	b->kernel_rx_packets = 1000;
+	text = written(audit);
+	assert_has(text, "kernel counted 1050, booked 1050 (received in packets, sent in frames)");
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,7 +265,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_metrics_families, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_status_json, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_status_page, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_status_page_of_the_kernel, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_audit, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_audit_of_bytes, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,7 +50,9 @@ static inline struct snapshot *testing_snapshot(struct strings *strings)
 		.name = "eth0", .up = true, .capture = "socket", .since_utc_s = 1700000000, .booked_frames = 7,
 		.booked_packets = 7, .booked_l2_bytes = 700, .ingress_packets = 4, .egress_packets = 3, .ingress_frames = 4,
 		.egress_frames = 3, .lost_packets = 2, .filtered_packets = 1,
-		.kernel_rx_packets = 6, .kernel_tx_packets = 4,
+		.kernel_rx_packets = 6, .kernel_tx_packets = 4, .capture_why = "asked for",
+		.kernel_rx_bytes = 640, .kernel_tx_bytes = 341, .booked_frame_bytes = 700, .ingress_frame_bytes = 400,
+		.egress_frame_bytes = 300, .ingress_l2_bytes = 400, .egress_l2_bytes = 300,
 	};
 	s->interfaces[1] = (struct interface_books){ .capture = "socket", .booked_frames = 5, .booked_packets = 5,
 						     .kernel_rx_packets = 9 };
