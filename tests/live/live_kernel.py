@@ -116,8 +116,8 @@ class Flooded(Sent):
             six = result["families"] == 6 or (result["families"] == 46 and host % 2)
             if not count:
                 continue
-            yield {"src": str(ipaddress.IPv6Address((0x20010db8 << 96) + host)) if six else str(ipaddress.IPv4Address((10 << 24) + host)),
-                   "dst": "2001:db8:1::2" if six else "192.0.2.2", "dst_mac": "02:00:00:00:00:02",
+            address = ipaddress.IPv6Address((0x20010db8 << 96) + host) if six else ipaddress.IPv4Address((10 << 24) + host)
+            yield {"src": str(address), "dst": "2001:db8:1::2" if six else "192.0.2.2", "dst_mac": "02:00:00:00:00:02",
                    "src_mac": "02:01:" + ":".join(f"{host >> shift & 255:02x}" for shift in (24, 16, 8, 0)),
                    "packets": count, "wire_bytes": count * (result["size"] + host % result["sizes"])}
 
