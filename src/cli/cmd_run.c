@@ -19,8 +19,9 @@
 
 static const char run_help[] =
 	"Usage: nettally run [-c FILE] [-i IFACE]... [--ledger FILE] [--listen ADDR:PORT]\n"
-	"Counts live traffic until it is told to end (Ctrl-C, SIGTERM). Without -c, sensible accounts on IFACE; without\n"
-	"-i either, on the interface of the default route.\n"
+	"Counts live traffic until it is told to end. Without -c, sensible accounts on IFACE; without -i either, on the\n"
+	"interface of the default route. Both SIGTERM and Ctrl-C book everything; after SIGTERM what counts in the kernel\n"
+	"goes on, and the next start books it (or `nettally detach`); Ctrl-C ends that, too.\n"
 	"\n"
 	"  -c, --config FILE    configuration, nettally.conf(5); SIGHUP reads it again\n"
 	"  -i, --interface IFACE  count this interface, may be repeated (instead of those in the file)\n"
