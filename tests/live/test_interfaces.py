@@ -19,6 +19,7 @@ def test_facts_and_counters(wire):
     assert (one["state"], one["kind"], one["mtu"], one["mac"]) == ("up", "veth", 1500, "02:00:00:00:00:11")
     assert one["addresses"] == "192.0.2.101/24"
     assert one["capture"] == "socket"
+    assert one["captures"] in ("kernel,socket", "socket")
     counters = wire.left.counters()
     for side in ("rx", "tx"):
         for what in ("packets", "bytes"):
@@ -63,6 +64,20 @@ def test_without_privilege(wire):
                           os.environ["NETTALLY"], "interfaces", "--format", "tsv"])
     header, *rows = [line.split("\t") for line in done.stdout.splitlines()]
     assert all(row[header.index("capture")] == "- (needs CAP_NET_RAW)" for row in rows)
+    assert header[-1] == "captures" and all(row[-1] == "-" for row in rows)
+
+
+def test_ways_to_count_go_with_what_is_permitted(wire, pins):
+    """`pins` skips where BPF is not permitted."""
+    def captures(*options):
+        done = wire.left.run(["setpriv", *options, os.environ["NETTALLY"], "interfaces", "--format", "table"])
+        return {line.split()[0]: line.split()[-1] for line in done.stdout.splitlines()}, done.stderr
+
+    assert captures("--nnp")[0] == {"interface": "captures", "lo": "kernel,socket", "wire0": "kernel,socket"}
+    found, said = captures("--bounding-set=-net_admin", "--inh-caps=-all")
+    assert found["wire0"] == "socket" and said.startswith("kernel: ") and "CAP_NET_ADMIN" in said
+    wire.left.run(["ip", "tuntap", "add", "tun0", "mode", "tun"])
+    assert captures("--nnp")[0]["tun0"] == "kernel,socket"
 
 
 @pytest.mark.parametrize("words, says", [(["--format", "xml"], "xml"), (["--nonsense"], "--nonsense"), (["eth0"], "eth0"),
