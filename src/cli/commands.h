@@ -22,6 +22,7 @@ int cmd_status(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_interfaces(int argc, char **argv);
+int cmd_detach(int argc, char **argv);
 
 /* "nettally: what: why" on standard error; returns `status`. */
 int fail(int status, const char *what, const struct err *e);
