@@ -33,7 +33,7 @@
 /* ---- what to count ---- */
 
 struct kernel_form {
-	uint64_t fields[TALLY_GRAINS];   /* FIELD_BITs; 0 = the grain is not used. FIELD_INTERFACE and FIELD_WINDOW are the reader's */
+	uint64_t fields[TALLY_GRAINS];   /* FIELD_BITs, 0 = the grain is not used; INTERFACE and WINDOW are the reader's */
 	enum account_of of;              /* which ends the party grain books at all */
 	const struct services *services; /* borrowed for the call; NULL = none */
 	const struct prefix_set *local;  /* the same */
@@ -54,6 +54,7 @@ struct kernel_description {              /* borrowed from its generation */
 	char capture[16];                /* "kernel", "xdp" */
 	int64_t since_utc_s;             /* when the interface was taken up first, by whichever generation */
 	struct interface_stats base;     /* its counters at that time */
+	bool promiscuous;                /* we switched that on: kernel_detach() and kernel_reap() switch it off */
 	uint64_t fields[TALLY_GRAINS];
 	enum account_of of;
 	char **services;                 /* names by index */
@@ -88,7 +89,8 @@ void kernel_read(const struct kernel_generation *g, const struct kernel_epoch *e
 void kernel_sums(const struct kernel_generation *g, const struct kernel_epoch *epoch, struct tally_sums *ret);
 
 /* A key of an entry in a layout of the model; fields that the entry does not know are 0, FIELD_INTERFACE and
- * FIELD_WINDOW are left to the caller. `service_ids`: index -> id in struct strings. */
+ * FIELD_WINDOW are 0 and left to the caller. Of an entry that is `other` every field is, but FIELD_LOCALITY.
+ * `service_ids`: index -> id in struct strings. */
 void kernel_key_unpack(const struct kernel_entry *entry, const struct key_layout *l, const uint32_t *service_ids,
 		       size_t service_count, uint8_t *key);
 
@@ -99,7 +101,7 @@ void kernel_generation_close(struct kernel_generation **g);
 
 /* ---- an interface that is counted ---- */
 
-struct kernel_config {
+struct kernel_config {                   /* strings are borrowed for the call */
 	const char *interface;
 	uint32_t ifindex;
 	uint16_t linktype;               /* enum linktype: ETHERNET, or RAW for frames that begin with IP */
@@ -109,6 +111,8 @@ struct kernel_config {
 	const char *pins;                /* the ledger's directory in a bpffs; NULL = unpinned */
 	struct interface_stats base;     /* now; for the description, unless an older generation goes on */
 	int64_t now_utc_s;
+	bool promiscuous;                /* the caller has switched that on (netlink_set_promiscuous()); goes on over a restart */
+	bool clsact;                     /* tests: as if this kernel had no tcx */
 };
 
 struct kernel_point;
@@ -119,10 +123,13 @@ int kernel_usable(struct err *e);
 
 /* Makes tables and programs, puts the programs at the hooks (in the place of our own pinned ones), waits until
  * no older program runs any more. From then on frames are counted; the generations that were there are closed
- * for good and wait in kernel_take_left(). -EBUSY: another program is in the XDP slot. -EOPNOTSUPP: the driver
- * has no native XDP, or the link type cannot be counted in the kernel. Changes nothing when it fails. */
+ * for good and wait in kernel_take_left(). The interface's `since` and `base` go on where all its hooks were
+ * still counting, else begin with `cf`; tables begin as large as those before where these were well used.
+ * -EBUSY: another program is in the XDP slot. -EOPNOTSUPP: the driver has no native XDP, or the link type cannot
+ * be counted in the kernel. Changes nothing when it fails. */
 int kernel_open(struct kernel_point **ret, const struct kernel_config *cf, const struct kernel_form *form, struct err *e);
-/* A generation of before, or NULL; the caller's to remove or close. */
+/* A generation of before, oldest first, or NULL; the caller's to remove or close. Also after kernel_renew() has
+ * failed half-way: what the new one had counted by then. */
 struct kernel_generation *kernel_take_left(struct kernel_point *k);
 
 /* What is counted into. Valid until the next kernel_renew() or kernel_close(). */
@@ -130,6 +137,9 @@ struct kernel_generation *kernel_current(struct kernel_point *k);
 bool kernel_is_pinned(const struct kernel_point *k);
 /* Which hooks: "tcx", "clsact", "xdp+tcx" ... */
 const char *kernel_hooks(const struct kernel_point *k);
+/* What people should know, for the log: tables of an earlier run that this build cannot read, and where they
+ * stay; NULL = nothing. */
+const char *kernel_warning(const struct kernel_point *k);
 
 /* The other slot must be clean (kernel_clean()); -EAGAIN where it is not. Afterwards *ret is frozen. */
 int kernel_swap(struct kernel_point *k, int64_t now_utc_ns, struct kernel_epoch *ret, struct err *e);
@@ -161,7 +171,9 @@ int kernel_list(const char *dir, char ***ret, size_t *ret_count, struct err *e);
  * that can be read. */
 int kernel_pinned_note(const char *dir, const char *interface, char **ret, struct err *e);
 /* Takes the programs of that interface off its hooks, wherever it is by now, and opens what was counted:
- * an array of generations, the caller's to book and remove, then kernel_forget(). */
+ * an array of generations, oldest first, the caller's to book and remove, then kernel_forget(). What this build
+ * cannot read is left out. A clsact filter (Linux before 6.6) and promiscuous mode can only be taken away in the
+ * network namespace that it was set in. */
 int kernel_reap(const char *dir, const char *interface, struct kernel_generation ***ret, size_t *ret_count, struct err *e);
 /* Removes what is left of an interface's directory. */
 void kernel_forget(const char *dir, const char *interface);

@@ -139,7 +139,7 @@ static int take_message(const struct netlink_message *m, const struct answer *a,
 		code = m->type == NLMSG_DONE && m->payload.len == 0 ? 0 : netlink_parse_error(m->payload);
 		return code < 0 ? code : 1;
 	}
-	if (m->type != a->type)
+	if (m->type != a->type || !a->take)
 		return 0;
 	code = a->take(a->arg, m->payload);
 	return code < 0 ? code : !is_dump;
@@ -461,6 +461,22 @@ int netlink_default_interface(struct netlink *n, char ret[static INTERFACE_NAME_
 		memcpy(ret, list.at[0].name, INTERFACE_NAME_MAX);
 	free(list.at);
 	return code < 0 ? err_errno(e, code, "cannot ask for the default route's interface") : 0;
+}
+
+int netlink_set_promiscuous(struct netlink *n, uint32_t ifindex, bool on, struct err *e)
+{
+	struct ifinfomsg head = {
+		.ifi_index = (int)ifindex, .ifi_flags = on ? IFF_PROMISC : 0, .ifi_change = IFF_PROMISC,
+	};
+	const struct answer acknowledged = { .type = NLMSG_NOOP }; /* nothing else comes */
+	struct request r;
+	int code;
+
+	request_start(&r, RTM_NEWLINK, NLM_F_ACK, &head, sizeof head);
+	code = ask(n, &r, &acknowledged);
+	if (code == -EPERM)
+		return err_set(e, code, "needs CAP_NET_ADMIN to switch promiscuous mode %s", on ? "on" : "off");
+	return code < 0 ? err_errno(e, code, "cannot switch promiscuous mode %s", on ? "on" : "off") : 0;
 }
 
 int netlink_events_open(int *ret_fd, struct err *e)

@@ -2,7 +2,7 @@
 /* netlink.h -- what interfaces there are, their facts and their counters, from rtnetlink(7).
  *
  * Never from /sys/class/net: that mount may belong to another network namespace. No question
- * waits longer than 5 s (-ETIMEDOUT). At most 65536 interfaces. Needs no privilege. Thread: a
+ * waits longer than 5 s (-ETIMEDOUT). At most 65536 interfaces. To ask needs no privilege. Thread: a
  * handle belongs to one thread. */
 #ifndef NETTALLY_CAPTURE_NETLINK_H
 #define NETTALLY_CAPTURE_NETLINK_H
@@ -29,6 +29,7 @@ struct interface_info {
 	bool up;                /* set up by the administrator */
 	bool running;           /* has a carrier */
 	bool loopback;
+	bool promiscuous;       /* switched on by hand, or by netlink_set_promiscuous(); a packet socket's does not show */
 	bool default_route;     /* the default route leaves through it; only netlink_interfaces() looks */
 	bool has_mac;
 	uint8_t mac[6];
@@ -56,6 +57,9 @@ int netlink_interface(struct netlink *n, const char *name, uint32_t ifindex, str
 int netlink_stats(struct netlink *n, uint32_t ifindex, struct interface_stats *ret, struct err *e);
 /* The interface of the default route (IPv4 first, then IPv6; lowest metric). -ENODEV: none. */
 int netlink_default_interface(struct netlink *n, char ret[static INTERFACE_NAME_MAX], struct err *e);
+
+/* As `ip link set promisc on` does: it stays until it is switched off. Needs CAP_NET_ADMIN. */
+int netlink_set_promiscuous(struct netlink *n, uint32_t ifindex, bool on, struct err *e);
 
 /* A descriptor that becomes readable when a link or an address changes (RTNLGRP_LINK,
  * _IPV4_IFADDR, _IPV6_IFADDR); after that call netlink_events_drain() and look at the interfaces

@@ -168,6 +168,7 @@ int netlink_parse_link(struct slice payload, struct interface_info *ret)
 	/* The carrier itself: IFF_RUNNING follows up to a second later (net/core/link_watch.c). */
 	info.running = head.ifi_flags & IFF_LOWER_UP;
 	info.loopback = head.ifi_flags & IFF_LOOPBACK;
+	info.promiscuous = head.ifi_flags & IFF_PROMISC;
 	while (next_attr(&c, &a))
 		if (parse_link_attr(&a, &info) < 0)
 			return -EBADMSG;
