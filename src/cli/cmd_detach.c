@@ -51,8 +51,8 @@ static void print_detached(void *arg, const struct detached *d)
 	if (d->sum.packets || !given_up)
 		printf("; %s packet%s booked into %s", grouped(d->sum.packets, number), d->sum.packets == 1 ? "" : "s",
 		       d->ledger[0] ? d->ledger : "no ledger");
-	if (given_up)
-		printf("; %s packet%s given up", grouped(given_up, number), given_up == 1 ? "" : "s");
+	if (given_up) /* without the ledger nobody knows what of it was booked already */
+		printf("; up to %s packet%s given up", grouped(given_up, number), given_up == 1 ? "" : "s");
 	if (d->gone)
 		printf(" (there is no %s any more)", d->ledger);
 	putchar('\n');
