@@ -47,7 +47,7 @@ int kernel_quiet_open(struct kernel_quiet *ret)
 	q.inner = bpf_map_create(BPF_MAP_TYPE_ARRAY, "nt_quiet", 4, 8, 1, NULL);
 	if (q.inner < 0)
 		return -errno;
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .inner_map_fd = (uint32_t)q.inner);
+	const struct bpf_map_create_opts opts = { .sz = sizeof opts, .inner_map_fd = (uint32_t)q.inner };
 	q.outer = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "nt_quiet", 4, 4, 1, &opts);
 	if (q.outer < 0) {
 		code = -errno;
@@ -83,7 +83,7 @@ int kernel_program_idle(bool xdp)
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = xdp ? (int)XDP_PASS : IDLE_NEXT },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts);
+	struct bpf_prog_load_opts opts = { .sz = sizeof opts };
 	int fd;
 
 	if (xdp) {
@@ -148,7 +148,7 @@ int kernel_link_facts(int link, struct kernel_link_facts *ret)
 
 int kernel_array(const char *name, uint32_t value_size, uint32_t count)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+	const struct bpf_map_create_opts opts = { .sz = sizeof opts, .map_flags = BPF_F_MMAPABLE };
 	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, name, 4, value_size, count, &opts);
 
 	return fd < 0 ? -errno : fd;

@@ -179,7 +179,7 @@ static int refused_xdp(int code, const char *interface, struct err *e)
 
 static int make_link(struct kernel_hook *h, const char *interface, struct err *e)
 {
-	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
+	const struct bpf_link_create_opts opts = { .sz = sizeof opts, .flags = XDP_FLAGS_DRV_MODE };
 	const bool xdp = h->kind == KERNEL_HOOK_XDP;
 	int idle = kernel_program_idle(xdp), link;
 

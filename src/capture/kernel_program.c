@@ -279,7 +279,7 @@ static int load(struct tally_bpf *skel, const struct kernel_build *b, char *log,
 /* What libbpf has to say goes into `log`, or nowhere. */
 static struct tally_bpf *open_skeleton(char *log)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .kernel_log_buf = log, .kernel_log_size = LOG_BYTES);
+	const struct bpf_object_open_opts opts = { .sz = sizeof opts, .kernel_log_buf = log, .kernel_log_size = LOG_BYTES };
 
 	libbpf_set_print(NULL);
 	return tally_bpf__open_opts(&opts);

@@ -485,7 +485,7 @@ static void reaped_wherever_it_is(void **state)
 
 static int foreign_program(void)
 {
-	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
+	const struct bpf_link_create_opts opts = { .sz = sizeof opts, .flags = XDP_FLAGS_DRV_MODE };
 	int program = kernel_program_idle(true);
 	int link = bpf_link_create(program, (int)if_nametoindex("near"), BPF_XDP, &opts);
 
