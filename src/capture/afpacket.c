@@ -158,7 +158,7 @@ static int map_ring(struct afpacket *a, const struct afpacket_config *cf, struct
 /* As libpcap's map_arphrd_to_dlt() (pcap-linux.c), as far as a packet socket shows those devices
  * without a made-up header: what has no link header begins with IP. ppp_generic gives no PPP
  * header either. */
-static uint16_t linktype_of(uint16_t arphrd)
+uint16_t afpacket_linktype_of(uint16_t arphrd)
 {
 	switch (arphrd) {
 	case ARPHRD_ETHER:
@@ -188,7 +188,7 @@ static int bind_to(struct afpacket *a, const struct afpacket_config *cf, struct 
 	if (bind(a->fd, (struct sockaddr *)&address, sizeof address) < 0 ||
 	    getsockname(a->fd, (struct sockaddr *)&address, &len) < 0)
 		return err_errno(e, errno == ENXIO ? -ENODEV : -errno, "%s: cannot capture", cf->interface);
-	a->linktype = linktype_of(address.sll_hatype);
+	a->linktype = afpacket_linktype_of(address.sll_hatype);
 	return 0;
 }
 

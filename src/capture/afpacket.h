@@ -60,6 +60,8 @@ int afpacket_next(struct afpacket *a, struct frame frames[static FRAME_BATCH], i
 /* What came and was dropped since the last call (PACKET_STATISTICS resets). Any thread may call. */
 int afpacket_stats(struct afpacket *a, struct afpacket_stats *ret, struct err *e);
 
+/* enum linktype of frames from a device of this ARPHRD_, 0xffff = unknown to us. */
+uint16_t afpacket_linktype_of(uint16_t arphrd);
 uint16_t afpacket_linktype(const struct afpacket *a); /* enum linktype, from ARPHRD_; 0xffff = unknown to us */
 void afpacket_close(struct afpacket **a);
 

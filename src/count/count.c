@@ -277,6 +277,25 @@ void count_packets(struct count *c, const struct packet *p, unsigned n)
 	}
 }
 
+void count_tally_in(struct count *c, const uint64_t *key, bool sent, bool other, const struct tally *t)
+{
+	uint64_t hash = table_hash_words(c->table.seed, key, c->table.key_words);
+	uint64_t *counters = other ? NULL : table_find_or_add(&c->table, key, hash);
+
+	if (!counters)
+		counters = other_slot(c, key);
+	if (!counters)
+		return;
+	counters += sent ? c->others.other_used : 0;
+	counters[0] += t->packets;
+	if (c->grain.both_bases) {
+		counters[1] += t->l2_bytes;
+		counters[2] += t->l3_bytes;
+	} else {
+		counters[1] += c->grain.basis == BYTES_L2 ? t->l2_bytes : t->l3_bytes;
+	}
+}
+
 bool grain_may_be_narrow(const struct grain *g)
 {
 	return g->party && !g->both_bases && g->of == OF_BOTH && !g->window_s &&

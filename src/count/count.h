@@ -49,6 +49,11 @@ void count_close(struct count *c);
 /* At most FRAME_BATCH packets. */
 void count_packets(struct count *c, const struct packet *p, unsigned n);
 
+/* Adds what was counted elsewhere (in the kernel) under a key of the grain's layout, as received (`sent`: as
+ * sent) by its owner; `other`: it found no room there, and is booked under `other` here too. Not for narrow
+ * grains. Leaves packets, frames and the like alone. */
+void count_tally_in(struct count *c, const uint64_t *key, bool sent, bool other, const struct tally *t);
+
 /* What the counters of a slot that is not narrow say; what the grain does not keep is 0. */
 void count_get(const struct grain *g, const uint64_t *counters, struct party_tally *ret);
 

@@ -35,6 +35,9 @@ struct booker {
 	uint64_t waited_records;         /* of them, booked by now */
 	uint64_t folded_records;
 	uint64_t in_hand_records;        /* of the booking that is being booked */
+	struct booked_epoch *booked;     /* not asked for yet */
+	size_t booked_count;
+	bool joined;
 	struct snapshot_ledger state;
 };
 
@@ -163,6 +166,21 @@ static int define_next(struct booker *b)
 	return r;
 }
 
+/* With the lock held. Without memory the tables wait until the next start, which finds them booked. */
+static void note_epochs(struct booker *b, struct booking *booking)
+{
+	struct booked_epoch *grown;
+
+	if (booking->epoch_count == 0)
+		return;
+	grown = realloc(b->booked, (b->booked_count + booking->epoch_count) * sizeof *grown);
+	if (!grown)
+		return;
+	memcpy(grown + b->booked_count, booking->epochs, booking->epoch_count * sizeof *grown);
+	b->booked = grown;
+	b->booked_count += booking->epoch_count;
+}
+
 static int book(struct booker *b, struct booking *booking)
 {
 	uint64_t records = booking_records(booking);
@@ -171,15 +189,20 @@ static int book(struct booker *b, struct booking *booking)
 	b->in_hand_records = records;
 	pthread_mutex_unlock(&b->lock);
 	int r = ledger_book(b->ledger, booking, &e);
-	if (r == 0)
-		booking_free(&booking);
 	pthread_mutex_lock(&b->lock);
 	b->in_hand_records = 0;
+	if (r == -EALREADY) /* it was booked after all, and the answer got lost */
+		r = 0;
 	if (r < 0) {
+		booking->tried = true;
 		pending_put_back(&b->pending, booking);
 		note_failure(b, &e);
 	} else {
+		note_epochs(b, booking);
 		note_success(b, records);
+		pthread_mutex_unlock(&b->lock);
+		booking_free(&booking);
+		pthread_mutex_lock(&b->lock);
 	}
 	return r;
 }
@@ -256,6 +279,7 @@ static void free_booker(struct booker **pb)
 	struct booker *b = *pb;
 
 	pending_free(&b->pending);
+	free(b->booked);
 	pthread_cond_destroy(&b->changed);
 	pthread_mutex_destroy(&b->lock);
 	free(b);
@@ -337,11 +361,20 @@ void booker_state(struct booker *b, struct snapshot_ledger *ret)
 	pthread_mutex_unlock(&b->lock);
 }
 
-int booker_stop(struct booker **pb, unsigned timeout_s, struct err *e)
+void booker_take_booked(struct booker *b, struct booked_epoch **ret, size_t *ret_count)
 {
-	struct booker *b = *pb;
-	int r = 0;
+	pthread_mutex_lock(&b->lock);
+	*ret = b->booked;
+	*ret_count = b->booked_count;
+	b->booked = NULL;
+	b->booked_count = 0;
+	pthread_mutex_unlock(&b->lock);
+}
 
+int booker_join(struct booker *b, unsigned timeout_s, struct err *e)
+{
+	if (b->joined)
+		return 0;
 	pthread_mutex_lock(&b->lock);
 	b->stopping = true;
 	b->stop_by_ns = monotonic_ns(b) + timeout_s * NS_PER_S;
@@ -351,10 +384,18 @@ int booker_stop(struct booker **pb, unsigned timeout_s, struct err *e)
 	pthread_cond_broadcast(&b->changed);
 	pthread_mutex_unlock(&b->lock);
 	pthread_join(b->thread, NULL);
+	b->joined = true;
 	if (b->pending.bookings)
-		r = err_set(e, -ETIME, "%s: %" PRIu64 " records could not be booked and are lost: %s", b->state.path,
-			    b->pending.records, b->state.problem[0] ? b->state.problem : "there was no time");
-	ledger_close(&b->ledger);
+		return err_set(e, -ETIME, "%s: %" PRIu64 " records could not be booked and are lost: %s", b->state.path,
+			       b->pending.records, b->state.problem[0] ? b->state.problem : "there was no time");
+	return 0;
+}
+
+int booker_stop(struct booker **pb, unsigned timeout_s, struct err *e)
+{
+	int r = booker_join(*pb, timeout_s, e);
+
+	ledger_close(&(*pb)->ledger);
 	free_booker(pb);
 	return r;
 }

@@ -22,6 +22,11 @@ void booker_give(struct booker *b, struct booking *booking); /* takes it */
 /* New definitions, applied in order with the bookings. */
 int booker_define(struct booker *b, struct account *const *accounts, size_t count);
 void booker_state(struct booker *b, struct snapshot_ledger *ret);
+/* The epochs of kernel tables that were booked since the last call; free() the array. */
+void booker_take_booked(struct booker *b, struct booked_epoch **ret, size_t *ret_count);
+/* Books what waits (at most `timeout_s`), then ends the thread; booker_take_booked() may be asked once more. As
+ * booker_stop(), which then only frees. */
+int booker_join(struct booker *b, unsigned timeout_s, struct err *e);
 /* Books what waits (at most `timeout_s`), then ends the thread. -ETIME: something could not be
  * booked (the sentence says how much). */
 int booker_stop(struct booker **b, unsigned timeout_s, struct err *e);

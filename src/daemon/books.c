@@ -367,8 +367,74 @@ int books_close_tick(struct books *b, struct booking *booking, struct err *e)
 	return r < 0 ? err_set(e, r, "account %s: no memory to book a tick", b->account->name) : 0;
 }
 
+void books_drop_tick(struct books *b)
+{
+	table_clear(&b->delta);
+	b->overflowed_tick = 0;
+}
+
+/* bsearch_r() is not there: the size of the key comes behind it. */
+struct wanted {
+	const uint8_t *key;
+	size_t size;
+};
+
+static int compare_wanted(const void *pw, const void *ps)
+{
+	const struct wanted *w = pw;
+	const struct snapshot_series *s = ps;
+
+	return memcmp(w->key, s->key, w->size);
+}
+
+static int compare_series(const void *pa, const void *pb, void *size)
+{
+	const struct snapshot_series *a = pa, *b = pb;
+
+	return memcmp(a->key, b->key, *(const size_t *)size);
+}
+
+/* To the key's series, or to `other` where there are as many as may be. A new key that will get a series of its
+ * own is not shown yet: a counter never goes back. */
+static void add_to_series(struct snapshot_account *s, const uint8_t *key, const struct party_tally *t)
+{
+	size_t size = s->account->layout.size;
+	uint8_t other[KEY_BYTES_MAX] = { 0 };
+	struct wanted w = { key, size };
+	struct snapshot_series *found = bsearch(&w, s->series, s->series_count, sizeof *s->series, compare_wanted);
+
+	if (!found && s->series_count >= s->account->series) {
+		key_set_other(&s->account->layout, other);
+		w.key = other;
+		found = bsearch(&w, s->series, s->series_count, sizeof *s->series, compare_wanted);
+	}
+	if (found)
+		party_tally_add(&found->total, t);
+}
+
+static void add_delta(const struct books *b, struct snapshot_account *s)
+{
+	size_t size = b->account->layout.size;
+
+	qsort_r(s->series, s->series_count, sizeof *s->series, compare_series, &size);
+	for (uint64_t i = 0; i < table_slots(&b->delta); i++) {
+		uint8_t *slot = table_slot(&b->delta, i), key[KEY_BYTES_MAX];
+		const uint64_t *c = slot_counters(&b->delta, slot);
+		struct party_tally t;
+
+		if (!slot_is_taken(&b->delta, slot))
+			continue;
+		t = (struct party_tally){ { c[0], c[1], c[2] }, { c[3], c[4], c[5] } };
+		key_project(&b->account->layout, key, &b->delta_layout, slot);
+		party_tally_add(&s->total, &t);
+		add_to_series(s, key, &t);
+	}
+}
+
 int books_snapshot(const struct books *b, struct snapshot_account *ret)
 {
+	int r;
+
 	*ret = (struct snapshot_account){
 		.account = account_ref(b->account),
 		.total = b->total,
@@ -376,5 +442,8 @@ int books_snapshot(const struct books *b, struct snapshot_account *ret)
 		.window_utc_s = b->open[0].window_s == INT64_MIN ? 0 : b->open[0].window_s,
 		.overflowed = b->overflowed,
 	};
-	return series_snapshot(b->series, &ret->series, &ret->series_count);
+	r = series_snapshot(b->series, &ret->series, &ret->series_count);
+	if (r == 0 && b->delta.used)
+		add_delta(b, ret);
+	return r;
 }

@@ -43,6 +43,10 @@ void books_add(struct books *b, const struct grain *g, const struct own_addresse
  * what time it is. */
 int books_close_tick(struct books *b, struct booking *booking, struct err *e);
 
+/* Forgets what was added since the tick ended: it was for a look alone. */
+void books_drop_tick(struct books *b);
+
+/* With what was added since the tick ended. */
 int books_snapshot(const struct books *b, struct snapshot_account *ret);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "daemon/control.h"
+#include "daemon/leftovers.h"
 #include "daemon/pipeline.h"
 #include "daemon/privileges.h"
 #include "web/http.h"
@@ -31,6 +32,8 @@ struct daemon {
 	struct strings *strings;
 	struct snapshot_box *box;
 	struct ledger *ledger;        /* until the booker has it */
+	char pins[LEFTOVERS_PATH_MAX]; /* "" = unpinned */
+	char unpinned_why[256];
 	struct prefix_set local;      /* the ledger's: whose addresses a device may be known by */
 	struct booker *booker;
 	struct pipeline *pipeline;
@@ -58,7 +61,8 @@ static void on_stop(void *arg, int signo)
 	d->stopping = true;
 	sd_notify(0, "STOPPING=1");
 	log_notice("%s: booking everything", signo == SIGINT ? "interrupted" : "told to end");
-	pipeline_finish(d->pipeline);
+	/* Ctrl-C ends it all; a service manager's TERM may be a restart, and what is pinned goes on counting. */
+	pipeline_finish(d->pipeline, signo == SIGINT);
 }
 
 /* Reads the file again; what cannot change while it runs is said. */
@@ -81,12 +85,19 @@ static int load_again(struct daemon *d, struct config **ret, struct err *e)
 	return 0;
 }
 
+static bool differs(const char *a, const char *b)
+{
+	return strcmp(a, b) != 0;
+}
+
 static void warn_of_fixed(const struct config *old, const struct config *new)
 {
-	if (strcmp(old->ledger_path, new->ledger_path) != 0 || old->ledger_max_size_bytes != new->ledger_max_size_bytes)
+	if (differs(old->ledger_path, new->ledger_path) || old->ledger_max_size_bytes != new->ledger_max_size_bytes)
 		log_warning("reload: a change of `ledger` takes effect at the next start");
+	if (differs(old->kernel_pins, new->kernel_pins))
+		log_warning("reload: a change of `pins` takes effect at the next start");
 	if (old->web.on != new->web.on || old->web.port != new->web.port ||
-	    strcmp(old->web.address, new->web.address) != 0)
+	    differs(old->web.address, new->web.address))
 		log_warning("reload: a change of `web` takes effect at the next start");
 }
 
@@ -185,8 +196,38 @@ static void add_counters(void *arg, struct counters *c)
 			c->control_dropped += control_dropped(d->controls[i]);
 }
 
+static bool counts_in_kernel(const struct config *c)
+{
+	for (size_t i = 0; i < c->interface_count; i++)
+		if (c->interfaces[i].capture != CAPTURE_SOCKET && !c->interfaces[i].filter)
+			return true;
+	return false;
+}
+
+/* Where kernel tables outlive this process. Without such a place they do not; that is no error. */
+static void prepare_pins(struct daemon *d)
+{
+	const struct config *c = config_of(d);
+	struct err e = { 0 };
+	int r;
+
+	if (!c->kernel_pins[0])
+		return;
+	r = leftovers_directory(c->kernel_pins, c->ledger_path, d->pins, &e);
+	if (r == 0 && counts_in_kernel(c))
+		r = kernel_pins_prepare(d->pins, &e);
+	if (r == 0)
+		return;
+	d->pins[0] = '\0';
+	snprintf(d->unpinned_why, sizeof d->unpinned_why, "%.*s", (int)sizeof d->unpinned_why - 1, e.msg);
+	if (kernel_usable(NULL) == 0)
+		log_warning("%s; what is counted in the kernel ends with the daemon, and a crash loses what was not booked yet", e.msg);
+}
+
 static int open_pipeline(struct daemon *d, struct err *e)
 {
+	prepare_pins(d);
+
 	struct pipeline_config pc = {
 		.loop = d->loop,
 		.clock = clock_system(),
@@ -194,6 +235,8 @@ static int open_pipeline(struct daemon *d, struct err *e)
 		.strings = d->strings,
 		.box = d->box,
 		.config = d->options->config,
+		.pins = d->pins[0] ? d->pins : NULL,
+		.unpinned_why = d->unpinned_why,
 		.add_counters = add_counters,
 		.arg = d,
 	};
@@ -244,8 +287,10 @@ static int open_all(struct daemon *d, struct err *e)
 		r = open_ledger(d, e);
 	if (r == 0)
 		r = netlink_events_open(&d->links_fd, e);
-	if (r == 0)
+	if (r == 0) {
+		prepare_pins(d);
 		r = open_pipeline(d, e);
+	}
 	if (r == 0)
 		r = open_controls(d, e);
 	return r;
@@ -298,7 +343,10 @@ static int start_watchdog(struct daemon *d, struct err *e)
 static int start_all(struct daemon *d, struct err *e)
 {
 	const struct config *c = config_of(d);
-	int r = privileges_drop(c->user, e);
+	int r = d->pins[0] ? privileges_give_pins(c->user, d->pins, e) : 0;
+
+	if (r == 0)
+		r = privileges_drop(c->user, e);
 
 #ifndef __SANITIZE_ADDRESS__ /* the sanitizers' own run-time calls more */
 	if (r == 0)
@@ -319,8 +367,7 @@ static void say_ready(struct daemon *d)
 {
 	const struct config *c = config_of(d);
 
-	for (size_t i = 0; i < c->interface_count; i++)
-		log_notice("counting %s (socket), bytes on the wire", c->interfaces[i].name);
+	pipeline_say_points(d->pipeline);
 	if (d->http)
 		log_notice("look at http://%s/ or run: nettally status", http_address(d->http));
 	log_notice("ledger: %s", c->ledger_path);
@@ -334,8 +381,11 @@ static int close_all(struct daemon *d, struct err *e)
 	http_close(&d->http);
 	for (size_t i = 0; i < 2; i++)
 		control_close(&d->controls[i]);
-	if (d->booker)
-		r = booker_stop(&d->booker, STOP_TIMEOUT_S, e);
+	if (d->booker) {
+		r = booker_join(d->booker, STOP_TIMEOUT_S, e);
+		pipeline_settle(d->pipeline);
+		booker_stop(&d->booker, 0, NULL);
+	}
 	pipeline_close(&d->pipeline);
 	ledger_close(&d->ledger);
 	if (d->links_io)

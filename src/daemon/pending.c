@@ -72,7 +72,8 @@ void pending_defined(struct pending *p)
 size_t booking_bytes(const struct booking *b)
 {
 	size_t bytes = sizeof *b + b->batch_count * sizeof *b->batches + b->sighting_count * sizeof *b->sightings +
-		       b->series_count * sizeof *b->series + b->interface_count * sizeof *b->interfaces;
+		       b->series_count * sizeof *b->series + b->interface_count * sizeof *b->interfaces +
+		       b->epoch_count * sizeof *b->epochs;
 
 	for (size_t i = 0; i < b->batch_count; i++)
 		bytes += (b->batches[i].room > b->batches[i].count ? b->batches[i].room : b->batches[i].count) *
@@ -373,6 +374,9 @@ static void drop_older_series(struct booking *b)
 /* Everything of `from` into `to`, or as much as there is memory for; nothing is lost or doubled. */
 static int merge_booking(struct booking *to, struct booking *from)
 {
+	if (append_array((void **)&to->epochs, &to->epoch_count, (void **)&from->epochs, &from->epoch_count,
+			 sizeof *to->epochs) < 0)
+		return -ENOMEM;
 	while (from->batch_count)
 		if (move_batch(to, from) < 0)
 			return -ENOMEM;
@@ -392,6 +396,8 @@ static void merge_group(struct pending_group *g)
 {
 	struct booking *to = g->first;
 
+	if (to && to->tried)
+		to = to->next;
 	if (!to || !to->next)
 		return;
 	while (to->next && merge_booking(to, to->next) == 0) {

@@ -2,6 +2,8 @@
 /* pipeline.c -- the life of a tick: ask the rings, wait for all, book, give away, show. */
 #include "daemon/pipeline_internal.h"
 
+#include "daemon/own.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,48 +12,34 @@
 #define STUCK_NS (10 * NS_PER_S)       /* a tick that takes longer is stuck: the watchdog may know */
 #define CLOCK_STEP_NS (NS_PER_S / 2)
 
-static void book_entry(struct pipeline *p, unsigned grain, const struct grain *g, const uint8_t *key,
-		       const struct party_tally *t)
+static void see_entry(void *arg, const struct key_layout *l, const uint8_t *key, bool sent)
 {
-	for (size_t i = 0; i < p->config->account_count; i++)
-		if (p->plan->grain_of[i] == grain)
-			books_add(p->books[i], g, &p->own, key, t);
+	struct pipeline *p = arg;
+
+	sightings_see(p->sightings, l, key, sent, p->booking_utc_s);
 }
 
-static void book_table(struct pipeline *p, unsigned grain, const struct grain *g, const struct table *t, int64_t now)
+static void book_tables(struct pipeline *p, struct point *point, const struct tables *t)
 {
-	for (uint64_t i = 0; i < table_slots(t); i++) {
-		uint8_t *slot = table_slot(t, i);
-		struct party_tally tally;
+	struct tables_booking b = {
+		.books = p->books, .book_count = p->config->account_count, .own = &p->own, .see = see_entry, .arg = p,
+	};
 
-		if (!slot_is_taken(t, slot))
-			continue;
-		count_get(g, slot_counters(t, slot), &tally);
-		book_entry(p, grain, g, slot, &tally);
-		if (grain == PLAN_PARTY)
-			sightings_see(p->sightings, &g->layout, slot, tally.tx.packets != 0, now);
-	}
-	p->entries += t->used;
-}
-
-static void book_tables(struct pipeline *p, struct point *point, const struct tables *t, int64_t now)
-{
-	for (unsigned g = 0; g < PLAN_GRAINS; g++) {
-		const struct count *c = &t->counts[g];
-
-		if (!t->plan->used[g])
-			continue;
-		book_table(p, g, &c->grain, &c->table, now);
-		book_table(p, g, &c->grain, &c->others, now);
-		p->counters.overflowed += c->overflowed;
-	}
 	point_book(point, t);
+	if (t->preview)
+		return; /* pipeline_show() shows it */
+	p->entries += tables_book(t, &b);
+	for (unsigned g = 0; g < PLAN_GRAINS; g++)
+		if (t->plan->used[g])
+			p->counters.overflowed += t->counts[g].overflowed;
+	pipeline_note_epochs(p, t);
 	p->counters.capture_packets += t->packets;
 	p->counters.capture_bytes += t->l2_bytes;
 	p->counters.capture_frames += t->frames;
 	p->counters.lost_ring += t->lost;
 	p->counters.filtered += t->filtered;
 	p->counters.malformed += t->malformed;
+	p->counters.kernel_renewed += t->renewed;
 }
 
 static void give_booking(struct pipeline *p, int64_t now)
@@ -79,10 +67,14 @@ static void give_booking(struct pipeline *p, int64_t now)
 		return;
 	}
 	sightings_tell(p->sightings, b);
-	if (p->booker)
+	pipeline_give_epochs(p, b);
+	if (p->booker) {
 		booker_give(p->booker, b);
-	else
-		booking_free(&b);
+		return;
+	}
+	for (size_t i = 0; i < b->epoch_count; i++) /* nobody else will ever book them */
+		pipeline_epoch_booked(p, &b->epochs[i]);
+	booking_free(&b);
 }
 
 static void close_point_if_left(struct pipeline *p, size_t i)
@@ -90,17 +82,17 @@ static void close_point_if_left(struct pipeline *p, size_t i)
 	struct point *point = p->points[i];
 
 	if (point->asked_last)
-		point_close_rings(point);
-	if (point->unwanted && point->ring_count == 0) {
+		point_close_sources(point);
+	if (point->unwanted && point->source_count == 0) {
 		point_free(&p->points[i]);
 		p->points[i] = p->points[--p->point_count];
 	}
 }
 
-static bool rings_failed(const struct point *point)
+static bool sources_failed(const struct point *point)
 {
-	for (unsigned i = 0; i < point->ring_count; i++)
-		if (ring_failure(point->rings[i].ring))
+	for (unsigned i = 0; i < point->source_count; i++)
+		if (source_failure(point->slots[i].source))
 			return true;
 	return false;
 }
@@ -108,28 +100,28 @@ static bool rings_failed(const struct point *point)
 /* Handed-over tables serve again, unless the plan they were made by goes. */
 static void recycle(struct pipeline *p, struct point *point)
 {
-	for (unsigned i = 0; i < point->ring_count; i++) {
-		struct ring_slot *slot = &point->rings[i];
+	for (unsigned i = 0; i < point->source_count; i++) {
+		struct source_slot *slot = &point->slots[i];
 
 		if (!slot->spare)
 			continue;
-		book_tables(p, point, slot->spare, utc_s(p));
+		book_tables(p, point, slot->spare);
 		if (p->tick_changes_plan || point->asked_last)
 			tables_free(&slot->spare);
-		else
+		else if (!slot->spare->preview)
 			tables_clear(slot->spare);
 	}
 }
 
 static void finish_tick(struct pipeline *p)
 {
-	int64_t now = utc_s(p);
+	int64_t now = p->booking_utc_s = utc_s(p);
 
 	p->entries = 0;
 	for (size_t i = 0; i < p->point_count; i++)
 		recycle(p, p->points[i]);
 	for (size_t i = 0; i < p->point_count; i++)
-		if (p->points[i]->ring_count)
+		if (p->points[i]->source_count)
 			point_read_kernel(p->points[i], p->netlink);
 	give_booking(p, now);
 	for (size_t i = p->point_count; i-- > 0;)
@@ -156,10 +148,10 @@ static void on_ready(void *arg)
 	if (!p->ticking)
 		return;
 	for (size_t i = 0; i < p->point_count; i++) {
-		for (unsigned k = 0; k < p->points[i]->ring_count; k++) {
-			struct ring_slot *slot = &p->points[i]->rings[k];
+		for (unsigned k = 0; k < p->points[i]->source_count; k++) {
+			struct source_slot *slot = &p->points[i]->slots[k];
 
-			if (slot->waiting && (slot->spare = ring_take(slot->ring)))
+			if (slot->waiting && (slot->spare = source_take(slot->source)))
 				slot->waiting = false;
 			all = all && !slot->waiting;
 		}
@@ -168,11 +160,13 @@ static void on_ready(void *arg)
 		finish_tick(p);
 }
 
-/* The empty tables that a ring goes on with, by the plan that will be in force. */
-static int prepare_spare(struct ring_slot *slot, struct plan *plan, struct err *e)
+/* The empty tables that a source goes on with, by the plan that will be in force. */
+static int prepare_spare(struct source_slot *slot, struct plan *plan, struct err *e)
 {
 	if (slot->spare && slot->spare->plan != plan)
 		tables_free(&slot->spare);
+	if (slot->spare && slot->spare->preview)
+		tables_clear(slot->spare);
 	return slot->spare ? 0 : tables_new(&slot->spare, plan, e);
 }
 
@@ -184,8 +178,8 @@ static int prepare_spares(struct pipeline *p)
 	for (size_t i = 0; i < p->point_count; i++) {
 		struct point *point = p->points[i];
 
-		for (unsigned k = 0; k < point->ring_count; k++) {
-			int r = prepare_spare(&point->rings[k], plan, &e);
+		for (unsigned k = 0; k < point->source_count; k++) {
+			int r = prepare_spare(&point->slots[k], plan, &e);
 
 			if (r < 0) {
 				log_error("%s: %s; counting goes on, the next tick tries again", point->cf.name,
@@ -197,19 +191,23 @@ static int prepare_spares(struct pipeline *p)
 	return 0;
 }
 
-static void ask_ring(const struct point *point, struct ring_slot *slot)
+static void ask_source(const struct pipeline *p, const struct point *point, struct source_slot *slot)
 {
 	struct tables *next = slot->spare;
 
 	slot->spare = NULL;
 	slot->waiting = true;
-	ring_request(slot->ring, next, point->asked_last);
+	if (!point->asked_last)
+		source_request(slot->source, next, SOURCE_GOES_ON);
+	else
+		source_request(slot->source, next, p->finishing && !p->detaches && !point->gone ? SOURCE_PAUSES : SOURCE_ENDS);
 }
 
-/* All rings are asked, or none: a plan that some ring still counts by must not go. */
+/* All sources are asked, or none: a plan that some source still counts by must not go. */
 void pipeline_begin_tick(struct pipeline *p)
 {
-	if (prepare_spares(p) < 0)
+	pipeline_hear_booked(p);
+	if (pipeline_reserve_epochs(p) < 0 || prepare_spares(p) < 0)
 		return;
 	p->ticking = true;
 	p->tick_began_ns = monotonic_ns(p);
@@ -218,11 +216,11 @@ void pipeline_begin_tick(struct pipeline *p)
 	for (size_t i = 0; i < p->point_count; i++) {
 		struct point *point = p->points[i];
 
-		if (point->ring_count && (p->finishing || rings_failed(point)))
+		if (point->source_count && (p->finishing || sources_failed(point)))
 			point->leaving = true;
 		point->asked_last = point->leaving;
-		for (unsigned k = 0; k < point->ring_count; k++)
-			ask_ring(point, &point->rings[k]);
+		for (unsigned k = 0; k < point->source_count; k++)
+			ask_source(p, point, &point->slots[k]);
 	}
 	on_ready(p);
 }
@@ -237,6 +235,19 @@ static void watch_clock(struct pipeline *p)
 		p->counters.clock_steps++;
 		log_warning("the wall clock stepped by %+.3f s; records keep the time their packets had", (double)step / 1e9);
 	}
+}
+
+/* Ticks begin with the seconds of the wall clock: what the kernel counted in one is in one window. */
+static int64_t until_next_second(const struct pipeline *p)
+{
+	int64_t into = p->clock.utc_ns(p->clock.arg) % TICK_NS;
+
+	return TICK_NS - (into < 0 ? into + TICK_NS : into);
+}
+
+static void set_timer(struct pipeline *p)
+{
+	loop_set_timer(p->loop, p->timer, until_next_second(p), 0);
 }
 
 /* The ledger is behind: larger ticks cost it less. */
@@ -255,6 +266,7 @@ static void on_timer(void *arg)
 	struct pipeline *p = arg;
 
 	watch_clock(p);
+	set_timer(p);
 	for (size_t i = 0; i < p->point_count; i++)
 		pipeline_check_point(p, p->points[i]);
 	if (p->ticking)
@@ -267,7 +279,7 @@ static void on_timer(void *arg)
 
 void pipeline_links_changed(struct pipeline *p)
 {
-	pipeline_read_own_addresses(p);
+	own_addresses_read(&p->own, p->netlink);
 	pipeline_follow_networks(p);
 	for (size_t i = 0; i < p->point_count; i++)
 		pipeline_check_point(p, p->points[i]);
@@ -275,9 +287,10 @@ void pipeline_links_changed(struct pipeline *p)
 		pipeline_begin_tick(p);
 }
 
-void pipeline_finish(struct pipeline *p)
+void pipeline_finish(struct pipeline *p, bool detach)
 {
 	p->finishing = true;
+	p->detaches = detach;
 	if (!p->ticking)
 		pipeline_begin_tick(p);
 }
@@ -300,6 +313,8 @@ int pipeline_open(struct pipeline **ret, struct pipeline_config *cf, struct err 
 	p->started_utc_s = utc_s(p);
 	p->clock_offset_ns = p->clock.utc_ns(p->clock.arg) - monotonic_ns(p);
 	p->next_group = (uint16_t)(getpid() & 0x7fff) | 1;
+	p->pins = cf->pins;
+	p->unpinned_why = cf->unpinned_why ? cf->unpinned_why : "";
 	r = sightings_new(&p->sightings, e);
 	if (r == 0)
 		r = pipeline_make_plan(p, p->config, &p->plan, e);
@@ -325,12 +340,16 @@ int pipeline_open(struct pipeline **ret, struct pipeline_config *cf, struct err 
 
 int pipeline_load(struct pipeline *p, struct ledger *l, struct err *e)
 {
+	int r = pipeline_book_left(p, l, e);
+
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < p->config->account_count; i++) {
 		struct series_state *states = NULL;
 		struct party_tally total;
 		size_t count;
-		int r = ledger_series(l, p->config->accounts[i], &states, &count, &total, e);
 
+		r = ledger_series(l, p->config->accounts[i], &states, &count, &total, e);
 		if (r < 0)
 			return r;
 		series_load(books_series(p->books[i]), states, count);
@@ -346,11 +365,11 @@ int pipeline_start(struct pipeline *p, struct booker *booker, struct err *e)
 	int r = 0;
 
 	p->booker = booker;
-	pipeline_read_own_addresses(p);
+	own_addresses_read(&p->own, p->netlink);
 	for (size_t i = 0; i < p->point_count && r == 0; i++)
 		r = point_start(p->points[i], e);
 	if (r == 0)
-		r = loop_add_timer(p->loop, &p->timer, TICK_NS, TICK_NS, on_timer, p, e);
+		r = loop_add_timer(p->loop, &p->timer, until_next_second(p), 0, on_timer, p, e);
 	p->last_tick_ns = monotonic_ns(p);
 	if (r == 0)
 		pipeline_show(p);
@@ -364,9 +383,9 @@ bool pipeline_advances(struct pipeline *p)
 	if (p->ticking && now - p->tick_began_ns > STUCK_NS)
 		return false;
 	for (size_t i = 0; i < p->point_count; i++) {
-		for (unsigned k = 0; k < p->points[i]->ring_count; k++) {
-			struct ring_slot *slot = &p->points[i]->rings[k];
-			uint64_t beats = ring_beats(slot->ring);
+		for (unsigned k = 0; k < p->points[i]->source_count; k++) {
+			struct source_slot *slot = &p->points[i]->slots[k];
+			uint64_t beats = source_beats(slot->source);
 
 			if (beats == slot->beats_seen)
 				return false;
@@ -396,6 +415,10 @@ void pipeline_close(struct pipeline **pp)
 		loop_remove_timer(p->loop, &p->timer);
 	for (size_t i = 0; i < p->point_count; i++)
 		point_free(&p->points[i]);
+	pipeline_drop_left(p);
+	closing_free(&p->closing);
+	free(p->epochs);
+	free(p->left);
 	if (p->config)
 		pipeline_books_free(&p->books, p->config->account_count);
 	if (p->next_config)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* pipeline.h -- the one place that knows the whole way: rings -> tables -> accounts' books ->
+/* pipeline.h -- the one place that knows the whole way: sources -> tables -> accounts' books ->
  * booking -> ledger.
  *
- * Each tick the rings hand over their tables; their entries are booked into the accounts, and
+ * Each tick the sources hand over their tables; their entries are booked into the accounts, and
  * one booking goes to the ledger's thread, and a snapshot of all that to the readers. While the
  * ledger is behind, ticks are left out (at most 10 s, or the shortest window): fewer, larger
  * bookings. Thread: the main loop's. */
@@ -25,6 +25,8 @@ struct pipeline_config {
 	struct strings *strings;      /* borrowed, outlives the pipeline */
 	struct snapshot_box *box;     /* borrowed */
 	struct config *config;        /* taken */
+	const char *pins;             /* directory for kernel tables of this ledger, outlives the pipeline; NULL = unpinned */
+	const char *unpinned_why;     /* for people; NULL = as configured */
 	/* What others than the pipeline count, for each snapshot; NULL = nothing. */
 	void (*add_counters)(void *arg, struct counters *c);
 	void *arg;
@@ -33,7 +35,7 @@ struct pipeline_config {
 /* Opens all interfaces; frames gather in the rings but none is read. An interface that is not
  * there is an error. */
 int pipeline_open(struct pipeline **ret, struct pipeline_config *cf, struct err *e);
-/* Series and totals go on where the ledger left them; before the booker has it. */
+/* Books what an earlier run left in the kernel. Series, totals and interfaces' books go on where the ledger left them; before the booker has it. */
 int pipeline_load(struct pipeline *p, struct ledger *l, struct err *e);
 /* Starts the capture threads and the ticks. `booker` NULL: no ledger. */
 int pipeline_start(struct pipeline *p, struct booker *booker, struct err *e);
@@ -48,14 +50,20 @@ void pipeline_refuse_reload(struct pipeline *p, const char *why);
 /* A link or an address changed: looks at the interfaces again. */
 void pipeline_links_changed(struct pipeline *p);
 
-/* Books everything that is still on its way, then calls loop_stop(). */
-void pipeline_finish(struct pipeline *p);
+/* Books everything that is still on its way, then calls loop_stop(). What is pinned in the kernel goes on
+ * counting, unless `detach`. */
+void pipeline_finish(struct pipeline *p, bool detach);
+/* After booker_join(): tables that were booked to the last are removed from the kernel. */
+void pipeline_settle(struct pipeline *p);
 /* True while every capture thread turns and ticks advance. */
 bool pipeline_advances(struct pipeline *p);
 
 /* `local` as configured, else the networks of the counted interfaces; added to *ret, which is
  * the caller's. */
 int pipeline_find_local(struct netlink *n, const struct config *cf, struct prefix_set *ret, struct err *e);
+
+/* To the log: what is counted, and how. */
+void pipeline_say_points(const struct pipeline *p);
 
 struct config *pipeline_config(struct pipeline *p);
 /* Facts for the snapshot that only the daemon knows. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* pipeline_internal.h -- the pipeline's state, and what its files say to each other: pipeline.c
- * (the tick), pipeline_points.c (interfaces), pipeline_reload.c (plans and accounts that
+ * (the tick), pipeline_points.c (interfaces), pipeline_kernel.c (epochs of kernel tables), pipeline_reload.c (plans and accounts that
  * change), pipeline_show.c (what readers see). Thread: the main loop's. */
 #ifndef NETTALLY_DAEMON_PIPELINE_INTERNAL_H
 #define NETTALLY_DAEMON_PIPELINE_INTERNAL_H
@@ -32,13 +32,22 @@ struct pipeline {
 	struct point **points;
 	size_t point_count;
 
+	const char *pins, *unpinned_why;
+	struct closing closing;        /* tables that went with their source and wait for the ledger */
+	struct kernel_generation **left; /* found where a source was opened */
+	size_t left_count;
+	struct booked_epoch *epochs;   /* of this tick's booking */
+	size_t epoch_count, epoch_room;
+
 	struct config *next_config;    /* a reload or changed networks: in force after this tick */
 	struct plan *next_plan;
 	struct books **next_books;
 
 	bool ticking, finishing;
+	bool detaches;                 /* at the end: nothing goes on counting */
 	bool tick_changes_plan, tick_is_last; /* as the rings were asked when it began */
 	int64_t tick_began_ns, last_tick_ns;
+	int64_t booking_utc_s;
 	int64_t clock_offset_ns;       /* wall clock less monotonic */
 	int64_t started_utc_s;
 	uint64_t ticks, entries;
@@ -65,8 +74,20 @@ int pipeline_add_point(struct pipeline *p, const struct config_interface *cf, st
 int pipeline_take_up(struct pipeline *p, struct point *point, struct err *e);
 void pipeline_look_for(struct pipeline *p, struct point *point);    /* an interface that was away: is it back? */
 void pipeline_check_point(struct pipeline *p, struct point *point); /* one that is there: has it gone? */
-void pipeline_read_own_addresses(struct pipeline *p);
 int pipeline_copy_interfaces(const struct pipeline *p, struct interface_books **ret, size_t *ret_count);
+
+/* pipeline_kernel.c */
+void pipeline_take_left(void *arg, struct kernel_generation *g);  /* keeps it until it is booked or dropped */
+void pipeline_drop_left(struct pipeline *p);                      /* closes them; pins stay for the next start */
+/* At the start: books what was left, at configured interfaces and at others, then lets books go on. */
+int pipeline_book_left(struct pipeline *p, struct ledger *l, struct err *e);
+/* Room for all that the sources of now may hand over, before they are asked: to book counts without their
+ * epoch would be to book them twice. 0 or -ENOMEM. */
+int pipeline_reserve_epochs(struct pipeline *p);
+void pipeline_note_epochs(struct pipeline *p, const struct tables *t);
+void pipeline_give_epochs(struct pipeline *p, struct booking *b); /* moves what was noted */
+void pipeline_epoch_booked(struct pipeline *p, const struct booked_epoch *epoch);
+void pipeline_hear_booked(struct pipeline *p);                    /* what the ledger has since it was asked last */
 
 /* pipeline_reload.c */
 int pipeline_books_for(struct books ***ret, const struct config *cf, struct err *e);

@@ -32,7 +32,7 @@ int pipeline_copy_interfaces(const struct pipeline *p, struct interface_books **
 	return 0;
 }
 
-/* On a ring's thread. */
+/* On a source's thread. */
 static void wake_loop(void *arg)
 {
 	loop_wake(arg);
@@ -40,15 +40,22 @@ static void wake_loop(void *arg)
 
 int pipeline_take_up(struct pipeline *p, struct point *point, struct err *e)
 {
-	struct point_rings r = {
+	struct point_setting s = {
 		.plan = p->plan,
 		.ready = wake_loop,
 		.arg = p->loop,
 		.now_utc_s = utc_s(p),
+		.clock = p->clock,
 		.fanout_group = p->next_group++,
+		.pins = p->pins,
+		.unpinned_why = p->unpinned_why,
+		.kernel_keys = p->config->kernel_keys,
+		.closing = &p->closing,
+		.left = pipeline_take_left,
+		.left_arg = p,
 	};
 	bool goes_on = point->goes_on;
-	int err = point_take_up(point, p->netlink, &r, e);
+	int err = point_take_up(point, p->netlink, &s, e);
 
 	if (err < 0)
 		return err;
@@ -64,13 +71,14 @@ void pipeline_look_for(struct pipeline *p, struct point *point)
 	struct err e = { 0 };
 	int r;
 
-	if (point->ring_count || point->unwanted || p->finishing)
+	if (point->source_count || point->unwanted || p->finishing)
 		return;
 	r = pipeline_take_up(p, point, &e);
+	pipeline_drop_left(p);
 	if (r == 0)
 		r = point_start(point, &e);
 	if (r == 0)
-		log_notice("%s: is there, counting", point->cf.name);
+		log_notice("%s: is there, counting: %s (%s)", point->cf.name, point->books.capture, point->books.capture_why);
 	else if (r != -ENODEV)
 		log_warning("%s: %s", point->cf.name, e.msg);
 }
@@ -80,12 +88,13 @@ void pipeline_check_point(struct pipeline *p, struct point *point)
 	struct interface_info now;
 	int r;
 
-	if (!point->ring_count || point->leaving)
+	if (!point->source_count || point->leaving)
 		return;
 	r = netlink_interface(p->netlink, point->cf.name, 0, &now, NULL);
 	if (r == -ENODEV || (r == 0 && now.ifindex != point->info.ifindex)) {
 		log_warning("%s: went away; counting goes on when it is back", point->cf.name);
 		p->counters.interface_lost++;
+		point->gone = true;
 		point_leave(point);
 		return;
 	}
@@ -93,49 +102,6 @@ void pipeline_check_point(struct pipeline *p, struct point *point)
 		log_notice("%s: is %s", point->cf.name, now.up ? "up" : "down");
 	if (r == 0)
 		point->info.up = now.up;
-}
-
-static int add_own(struct own_addresses *o, const struct interface_info *info)
-{
-	uint64_t *macs = realloc(o->macs, (o->mac_count + 1) * sizeof *macs);
-	struct addr *addrs;
-
-	if (!macs)
-		return -ENOMEM;
-	o->macs = macs;
-	if (info->has_mac && !info->loopback) {
-		uint64_t mac = UINT64_C(1) << 48;
-
-		for (unsigned i = 0; i < 6; i++)
-			mac |= (uint64_t)info->mac[i] << (40 - 8 * i);
-		o->macs[o->mac_count++] = mac;
-	}
-	addrs = realloc(o->addrs, (o->addr_count + info->addr_count + 1) * sizeof *addrs);
-	if (!addrs)
-		return -ENOMEM;
-	o->addrs = addrs;
-	for (size_t i = 0; i < info->addr_count; i++) {
-		o->addrs[o->addr_count++] = info->addrs[i].addr;
-		if (prefix_set_add(&o->networks, &info->addrs[i].prefix) < 0)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-void pipeline_read_own_addresses(struct pipeline *p)
-{
-	struct own_addresses o = { 0 };
-	struct interface_info *all;
-	size_t count;
-
-	if (netlink_interfaces(p->netlink, &all, &count, NULL) < 0)
-		return;
-	for (size_t i = 0; i < count; i++)
-		if (add_own(&o, &all[i]) < 0)
-			break;
-	free(all);
-	own_addresses_free(&p->own);
-	p->own = o;
 }
 
 int pipeline_find_local(struct netlink *n, const struct config *cf, struct prefix_set *ret, struct err *e)
@@ -157,3 +123,13 @@ int pipeline_find_local(struct netlink *n, const struct config *cf, struct prefi
 	return 0;
 }
 
+
+void pipeline_say_points(const struct pipeline *p)
+{
+	for (size_t i = 0; i < p->point_count; i++) {
+		const struct interface_books *b = &p->points[i]->books;
+
+		log_notice("counting %s (%s%s%s), bytes on the wire", b->name, b->capture, b->capture_why[0] ? ": " : "",
+			   b->capture_why);
+	}
+}

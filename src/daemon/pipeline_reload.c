@@ -3,6 +3,8 @@
  * force when the tick that asked for the last tables of the old plan has been booked. */
 #include "daemon/pipeline_internal.h"
 
+#include "daemon/leftovers.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,10 +17,14 @@ static const struct config_interface *wanted_interface(const struct config *cf, 
 	return NULL;
 }
 
-static bool same_settings(const struct config_interface *a, const struct config_interface *b)
+/* Rings concern packet sockets alone. */
+static bool same_settings(const struct point *point, const struct config_interface *b)
 {
-	return a->rings == b->rings && a->mirror == b->mirror && a->promiscuous == b->promiscuous &&
-	       a->ring_bytes == b->ring_bytes && a->snap_len == b->snap_len &&
+	const struct config_interface *a = &point->cf;
+	bool socket = strcmp(point->books.capture, "socket") == 0;
+
+	return a->capture == b->capture && (!socket || a->rings == b->rings) && a->mirror == b->mirror && a->promiscuous == b->promiscuous &&
+	       (!socket || (a->ring_bytes == b->ring_bytes && a->snap_len == b->snap_len)) &&
 	       strcmp(a->filter ? a->filter : "", b->filter ? b->filter : "") == 0;
 }
 
@@ -29,7 +35,7 @@ static void change_point(struct point *point, const struct config *config)
 	if (!want) {
 		point->unwanted = true;
 		point_leave(point);
-	} else if (!same_settings(want, &point->cf) && point_change(point, want) < 0) {
+	} else if (!same_settings(point, want) && point_change(point, want) < 0) {
 		log_error("%s: no memory, its settings stay", point->cf.name);
 	}
 }
@@ -132,6 +138,10 @@ int pipeline_make_plan(struct pipeline *p, struct config *cf, struct plan **ret,
 	if (r == 0)
 		r = plan_make(ret, cf, &local, e);
 	prefix_set_free(&local);
+	if (r == 0 && !((*ret)->note = leftovers_note(cf))) {
+		plan_free(ret);
+		return err_set(e, -ENOMEM, "no memory");
+	}
 	return r;
 }
 

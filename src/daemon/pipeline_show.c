@@ -2,9 +2,45 @@
 /* pipeline_show.c -- the snapshot of each tick. */
 #include "daemon/pipeline_internal.h"
 
+#include "daemon/interface_run.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+static void preview_counters(struct counters *c, const struct tables *t)
+{
+	c->capture_packets += t->packets;
+	c->capture_bytes += t->l2_bytes;
+	c->capture_frames += t->frames;
+	c->malformed += t->malformed;
+	c->overflowed += t->overflowed;
+}
+
+/* What waits in the kernel because the ledger is behind: it goes into the books for as long as it takes to
+ * look at them. */
+static void preview(struct pipeline *p, struct snapshot *s)
+{
+	struct tables_booking b = { .books = p->books, .book_count = p->config->account_count, .own = &p->own };
+
+	for (size_t i = 0; i < p->point_count; i++) {
+		for (unsigned k = 0; k < p->points[i]->source_count; k++) {
+			const struct tables *t = p->points[i]->slots[k].spare;
+
+			if (!t || !t->preview)
+				continue;
+			tables_book(t, &b);
+			interface_run_add(&s->interfaces[i], t);
+			preview_counters(&s->counters, t);
+		}
+	}
+}
+
+static void end_preview(struct pipeline *p)
+{
+	for (size_t i = 0; i < p->config->account_count; i++)
+		books_drop_tick(p->books[i]);
+}
 
 static int snapshot_accounts(const struct pipeline *p, struct snapshot *s)
 {
@@ -47,15 +83,21 @@ static void snapshot_facts(const struct pipeline *p, struct snapshot *s)
 
 void pipeline_show(struct pipeline *p)
 {
-	struct snapshot *s = snapshot_new();
+	struct snapshot *s = p->ticking ? NULL : snapshot_new(); /* the end of the tick shows it */
+	int r;
 
 	if (!s)
 		return;
 	snapshot_facts(p, s);
-	if (snapshot_accounts(p, s) < 0 || pipeline_copy_interfaces(p, &s->interfaces, &s->interface_count) < 0) {
+	r = pipeline_copy_interfaces(p, &s->interfaces, &s->interface_count);
+	if (r == 0) {
+		preview(p, s);
+		r = snapshot_accounts(p, s);
+		end_preview(p);
+	}
+	if (r < 0) {
 		snapshot_unref(&s);
 		return;
 	}
 	snapshot_box_put(p->box, s);
 }
-

@@ -76,6 +76,23 @@ static int make_grains(struct plan *p, const struct config *cf, struct err *e)
 	return plain ? make_grain(p, PLAN_PLAIN, plain, cf, e) : 0;
 }
 
+/* All want the local ends, or all the remote ones; else both. */
+static enum account_of ends_wanted(const struct config *cf)
+{
+	const struct account *first = NULL;
+
+	for (size_t i = 0; i < cf->account_count; i++) {
+		const struct account *a = cf->accounts[i];
+
+		if (!a->party)
+			continue;
+		if (first && first->of != a->of)
+			return OF_BOTH;
+		first = a;
+	}
+	return first ? first->of : OF_BOTH;
+}
+
 static int copy_local(struct plan *p, const struct prefix_set *local)
 {
 	for (size_t i = 0; i < local->count; i++)
@@ -94,6 +111,7 @@ int plan_make(struct plan **ret, const struct config *cf, const struct prefix_se
 	p->account_count = cf->account_count;
 	p->grain_of = calloc(cf->account_count + 1, sizeof *p->grain_of);
 	p->tick_most_s = TICK_MOST_S;
+	p->of = ends_wanted(cf);
 	for (size_t i = 0; i < cf->account_count; i++) {
 		p->window_s = gcd(p->window_s, cf->accounts[i]->every_s);
 		if (cf->accounts[i]->every_s < p->tick_most_s)
@@ -113,6 +131,7 @@ void plan_free(struct plan **pp)
 	if (!*pp)
 		return;
 	free((*pp)->grain_of);
+	free((*pp)->note);
 	prefix_set_free(&(*pp)->local);
 	free(*pp);
 	*pp = NULL;

@@ -22,6 +22,8 @@ struct plan {
 	size_t account_count;
 	uint32_t window_s;         /* of the grains: divides every account's */
 	uint32_t tick_most_s;      /* a tick takes no longer: the shortest window, at most 10 s */
+	enum account_of of;        /* the ends that any account by parties wants: kernel tables leave out the other */
+	char *note;                /* leftovers_note(), for kernel tables */
 	struct prefix_set local;   /* own copy: of the config, or the interfaces' networks */
 };
 

@@ -14,6 +14,7 @@
 #define LAST_TURNS_MAX 40000 /* frames keep coming: the last handover does not wait for ever */
 
 struct ring {
+	struct source source;                  /* first: a source is a ring */
 	struct afpacket *socket;
 	struct filter *filter;
 	struct ring_config cf;
@@ -27,65 +28,9 @@ struct ring {
 	bool running;
 };
 
-int tables_new(struct tables **ret, struct plan *plan, struct err *e)
+static struct ring *ring_of(struct source *s)
 {
-	struct tables *t = calloc(1, sizeof *t);
-
-	if (!t)
-		return err_set(e, -ENOMEM, "no memory for tables");
-	t->plan = plan;
-	for (unsigned g = 0; g < PLAN_GRAINS; g++) {
-		int r = plan->used[g] ? count_open(&t->counts[g], &plan->grains[g], e) : 0;
-
-		if (r < 0) {
-			tables_free(&t);
-			return r;
-		}
-	}
-	*ret = t;
-	return 0;
-}
-
-void tables_free(struct tables **t)
-{
-	if (!*t)
-		return;
-	for (unsigned g = 0; g < PLAN_GRAINS; g++)
-		count_close(&(*t)->counts[g]);
-	free(*t);
-	*t = NULL;
-}
-
-void tables_clear(struct tables *t)
-{
-	struct tables empty = { .plan = t->plan };
-
-	for (unsigned g = 0; g < PLAN_GRAINS; g++) {
-		if (t->plan->used[g])
-			count_clear(&t->counts[g]);
-		empty.counts[g] = t->counts[g];
-	}
-	*t = empty;
-}
-
-int ring_open(struct ring **ret, const struct ring_config *cf, struct tables *first, struct err *e)
-{
-	struct ring *r = calloc(1, sizeof *r);
-	int err;
-
-	if (!r)
-		return err_set(e, -ENOMEM, "no memory for a ring");
-	r->cf = *cf;
-	err = afpacket_open(&r->socket, &cf->socket, e);
-	if (err == 0 && cf->filter)
-		err = filter_open(&r->filter, cf->filter, afpacket_linktype(r->socket), e);
-	if (err < 0) {
-		ring_close(&r);
-		return err;
-	}
-	r->counting = first;
-	*ret = r;
-	return 0;
+	return (struct ring *)(void *)s;
 }
 
 static unsigned keep_matching(struct ring *r, struct frame *frames, unsigned n)
@@ -120,6 +65,8 @@ static void count_frames(struct ring *r, struct frame *frames, unsigned n)
 		t->malformed += packets[i].malformed;
 		*(egress ? &t->egress_frames : &t->ingress_frames) += 1;
 		*(egress ? &t->egress_packets : &t->ingress_packets) += packets[i].segments;
+		t->ingress_frame_bytes += egress ? 0 : frames[i].wire_len;
+		t->ingress_l2_bytes += egress ? 0 : packets[i].l2_bytes;
 	}
 }
 
@@ -184,8 +131,9 @@ static void *ring_thread(void *arg)
 	return NULL;
 }
 
-int ring_start(struct ring *r, struct err *e)
+static int ring_start(struct source *s, struct err *e)
 {
+	struct ring *r = ring_of(s);
 	sigset_t all, old;
 	int err;
 
@@ -199,34 +147,34 @@ int ring_start(struct ring *r, struct err *e)
 	return 0;
 }
 
-void ring_request(struct ring *r, struct tables *next, bool last)
+static void ring_request(struct source *s, struct tables *next, enum source_next what)
 {
-	atomic_store(&r->last, last);
+	struct ring *r = ring_of(s);
+
+	atomic_store(&r->last, what != SOURCE_GOES_ON);
 	atomic_store_explicit(&r->next, next, memory_order_release);
 }
 
-struct tables *ring_take(struct ring *r)
+static struct tables *ring_take(struct source *s)
 {
-	return atomic_exchange(&r->full, NULL);
+	return atomic_exchange(&ring_of(s)->full, NULL);
 }
 
-int ring_failure(const struct ring *r)
+static int ring_failure(const struct source *s)
 {
-	return atomic_load(&r->failure);
+	return atomic_load(&((const struct ring *)(const void *)s)->failure);
 }
 
-uint64_t ring_beats(const struct ring *r)
+static uint64_t ring_beats(const struct source *s)
 {
-	return atomic_load_explicit(&r->beats, memory_order_relaxed);
+	return atomic_load_explicit(&((const struct ring *)(const void *)s)->beats, memory_order_relaxed);
 }
 
-void ring_close(struct ring **pr)
+static void ring_close(struct source **ps)
 {
-	struct ring *r = *pr;
+	struct ring *r = ring_of(*ps);
 	struct tables *left;
 
-	if (!r)
-		return;
 	if (r->running) {
 		atomic_store(&r->stop, true);
 		pthread_join(r->thread, NULL);
@@ -239,5 +187,36 @@ void ring_close(struct ring **pr)
 	filter_close(&r->filter);
 	afpacket_close(&r->socket);
 	free(r);
-	*pr = NULL;
+	*ps = NULL;
+}
+
+static const struct source_ops ring_ops = {
+	.start = ring_start,
+	.request = ring_request,
+	.take = ring_take,
+	.failure = ring_failure,
+	.beats = ring_beats,
+	.close = ring_close,
+};
+
+int ring_open(struct source **ret, const struct ring_config *cf, struct tables *first, struct err *e)
+{
+	struct ring *r = calloc(1, sizeof *r);
+	struct source *s = &r->source;
+	int err;
+
+	if (!r)
+		return err_set(e, -ENOMEM, "no memory for a ring");
+	s->ops = &ring_ops;
+	r->cf = *cf;
+	err = afpacket_open(&r->socket, &cf->socket, e);
+	if (err == 0 && cf->filter)
+		err = filter_open(&r->filter, cf->filter, afpacket_linktype(r->socket), e);
+	if (err < 0) {
+		ring_close(&s);
+		return err;
+	}
+	r->counting = first;
+	*ret = s;
+	return 0;
 }

@@ -58,6 +58,7 @@ struct booking {
 	size_t interface_count;
 	struct booked_epoch *epochs;
 	size_t epoch_count;
+	bool tried;                  /* it may be in the ledger already, should the answer have got lost: never merged */
 };
 
 struct booking *booking_new(void);      /* NULL: no memory */

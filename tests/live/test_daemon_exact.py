@@ -111,7 +111,7 @@ def test_metrics_with_more_keys_than_series(wire, tmp_path):
 
 
 def test_two_rings(wire, tmp_path):
-    with Daemon(wire.right, tmp_path, HOSTS + "interface wire0 { rings = 2 }", interfaces=()) as daemon:
+    with Daemon(wire.right, tmp_path, HOSTS + "interface wire0 { capture = socket  rings = 2 }", interfaces=()) as daemon:
         sent = Sent(wire.send("left", 300_000, src=ends(1, 256)), wire.send("right", 100_000, src=ends(1, 256)))
         daemon.stop()
         check_books(daemon, sent)
@@ -119,7 +119,7 @@ def test_two_rings(wire, tmp_path):
 
 
 def test_slow_reader_knows_what_it_lost(wire, tmp_path):
-    with Daemon(wire.right, tmp_path, HOSTS + "interface wire0 { ring_size = 1MiB }", interfaces=()) as daemon:
+    with Daemon(wire.right, tmp_path, HOSTS + "interface wire0 { capture = socket  ring_size = 1MiB }", interfaces=()) as daemon:
         daemon.process.send_signal(signal.SIGSTOP)
         sent = Sent(wire.send("left", 200_000, src=ends(1, 10)))
         daemon.process.send_signal(signal.SIGCONT)

@@ -118,7 +118,7 @@ def test_promiscuous(wire, tmp_path, words, on):
 
 
 def test_promiscuous_ends_with_a_kill(wire, tmp_path):
-    with Daemon(wire.right, tmp_path, HOSTS + "interface wire0 { promiscuous = yes }", interfaces=()) as daemon:
+    with Daemon(wire.right, tmp_path, HOSTS + "interface wire0 { capture = socket  promiscuous = yes }", interfaces=()) as daemon:
         daemon.process.kill()
         daemon.process.wait()
         assert promiscuity(wire.right) == 0

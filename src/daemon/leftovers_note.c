@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* leftovers_note.c -- the note that kernel tables carry: the ledger and the accounts, a line each, words between
+ * tabs. Unknown lines are skipped: another build may have written it. */
+#include "daemon/leftovers.h"
+
+#include "daemon/config_internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WORDS 11 /* of an account's line */
+#define LINE_MAX_BYTES 1024
+
+static const char *const ofs[] = { [OF_BOTH] = "both", [OF_LOCAL] = "local", [OF_REMOTE] = "remote" };
+
+/* account NAME KEYS OF SELF GROUPS EVERY BYTES LIMIT SERIES KEEP */
+static void write_account(FILE *to, const struct account *a)
+{
+	fprintf(to, "account\t%s\t", a->name);
+	for (size_t i = 0; i < a->by_count; i++)
+		fprintf(to, "%s%s", i ? "," : "", field_name(a->by[i]));
+	fprintf(to, "\t%s\t%d\t%d\t%" PRIu32 "\t%s\t%" PRIu32 "\t%" PRIu32 "\t", ofs[a->of], a->self, a->groups, a->every_s,
+		a->bytes == BYTES_L3 ? "l3" : "l2", a->limit, a->series);
+	for (size_t i = 0; i < a->keep_count; i++)
+		fprintf(to, "%s%" PRIu32 ":%" PRIu32, i ? "," : "", a->keep[i].window_s, a->keep[i].age_s);
+	fputc('\n', to);
+}
+
+char *leftovers_note(const struct config *cf)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+
+	if (!to)
+		return NULL;
+	fprintf(to, "ledger\t%s\n", cf->ledger_path);
+	for (size_t i = 0; i < cf->account_count; i++)
+		if (cf->accounts[i]->from == FROM_PACKETS)
+			write_account(to, cf->accounts[i]);
+	if (fclose(to) != 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+bool leftovers_ledger_path(const char *note, char ret[static LEFTOVERS_PATH_MAX])
+{
+	size_t len;
+
+	if (!note || strncmp(note, "ledger\t", 7) != 0)
+		return false;
+	note += 7;
+	len = strcspn(note, "\n");
+	if (len == 0 || len >= LEFTOVERS_PATH_MAX)
+		return false;
+	memcpy(ret, note, len);
+	ret[len] = '\0';
+	return true;
+}
+
+static uint32_t number(const char *text, uint32_t most)
+{
+	unsigned long n = strtoul(text, NULL, 10);
+
+	return n > most ? most : (uint32_t)n;
+}
+
+static void read_keep(struct account *a, char *text)
+{
+	char *rest = NULL;
+
+	for (char *one = strtok_r(text, ",", &rest); one && a->keep_count < ACCOUNT_KEEP_MAX; one = strtok_r(NULL, ",", &rest)) {
+		char *colon = strchr(one, ':');
+
+		a->keep[a->keep_count++] = (struct keep){ number(one, UINT32_MAX), colon ? number(colon + 1, UINT32_MAX) : 0 };
+	}
+}
+
+static int fill_account(struct account *a, char *const word[WORDS], struct err *e)
+{
+	int r = account_name_check(word[1], e);
+
+	if (r == 0)
+		r = field_list_parse(a->by, &a->by_count, word[2], e);
+	if (r < 0)
+		return r;
+	memcpy(a->name, word[1], strlen(word[1]) + 1);
+	for (unsigned of = 0; of < sizeof ofs / sizeof *ofs; of++)
+		if (strcmp(word[3], ofs[of]) == 0)
+			a->of = (enum account_of)of;
+	a->self = word[4][0] == '1';
+	a->groups = word[5][0] == '1';
+	a->every_s = number(word[6], 86400);
+	a->bytes = strcmp(word[7], "l3") == 0 ? BYTES_L3 : BYTES_L2;
+	a->limit = number(word[8], UINT32_MAX);
+	a->series = number(word[9], UINT32_MAX);
+	read_keep(a, word[10]);
+	return account_finish(a, e);
+}
+
+/* A line that is no account's is none of ours. */
+static int read_line(struct config *c, char *line, struct err *e)
+{
+	char *word[WORDS];
+	struct account *a;
+	int r;
+
+	for (unsigned i = 0; i < WORDS; i++) {
+		word[i] = strsep(&line, "\t");
+		if (!word[i] || (i == 0 && strcmp(word[0], "account") != 0))
+			return 0;
+	}
+	a = account_new();
+	r = a ? fill_account(a, word, e) : err_set(e, -ENOMEM, "no memory");
+	if (r == 0)
+		r = config_add_account(c, a, e);
+	if (r < 0)
+		account_unref(&a);
+	return r;
+}
+
+int leftovers_config(const struct kernel_description *d, struct config **ret, struct err *e)
+{
+	struct config *c = calloc(1, sizeof *c);
+	const char *at = d->note ? d->note : "";
+	char line[LINE_MAX_BYTES];
+	int r = c ? 0 : err_set(e, -ENOMEM, "no memory");
+
+	while (r == 0 && *at) {
+		size_t len = strcspn(at, "\n");
+
+		if (len < sizeof line) {
+			memcpy(line, at, len);
+			line[len] = '\0';
+			r = read_line(c, line, e);
+		}
+		at += len + (at[len] == '\n');
+	}
+	for (size_t i = 0; r == 0 && i < d->local.count; i++)
+		if (prefix_set_add(&c->local, &d->local.at[i]) < 0)
+			r = err_set(e, -ENOMEM, "no memory");
+	if (r < 0) {
+		config_free(&c);
+		return err_prefix(e, r, "what was left in the kernel");
+	}
+	*ret = c;
+	return 0;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tables.h -- what a source hands over at each tick: counts by one plan, and what it saw in that time.
+ *
+ * Belongs to one thread at a time, changes hands whole. */
+#ifndef NETTALLY_DAEMON_TABLES_H
+#define NETTALLY_DAEMON_TABLES_H
+
+#include "daemon/books.h"
+#include "daemon/plan.h"
+#include "model/booking.h"
+
+#define TABLES_EPOCHS_MAX 16 /* generations of kernel tables in one handover */
+
+struct tables {
+	struct plan *plan;                  /* borrowed */
+	struct count counts[PLAN_GRAINS];   /* those that plan->used */
+	uint64_t frames, frame_bytes;       /* as the kernel handed them over */
+	uint64_t packets, l2_bytes;         /* on the wire */
+	uint64_t ingress_frames, egress_frames, ingress_packets, egress_packets;
+	uint64_t ingress_frame_bytes, ingress_l2_bytes;
+	uint64_t lost, filtered, malformed; /* frames */
+	uint64_t overflowed;                /* bookings that found no room in a kernel table */
+	/* These counts stay in the kernel's tables, because the ledger is behind, and come again, grown, with a
+	 * later handover: to be shown, not to be booked. */
+	bool preview;
+	uint64_t renewed;                   /* larger kernel tables that were made */
+	uint64_t table_limit;               /* keys that the kernel's tables have room for */
+	struct booked_epoch epochs[TABLES_EPOCHS_MAX];
+	unsigned epoch_count;
+};
+
+int tables_new(struct tables **ret, struct plan *plan, struct err *e);
+void tables_free(struct tables **t);
+void tables_clear(struct tables *t);
+
+/* Into the books of the accounts that the plan was made of, in their order. `see`, unless NULL, is called for
+ * each entry of the party grain. Returns how many entries there were. */
+struct tables_booking {
+	struct books *const *books;
+	size_t book_count;
+	const struct own_addresses *own;
+	void (*see)(void *arg, const struct key_layout *l, const uint8_t *key, bool sent);
+	void *arg;
+};
+uint64_t tables_book(const struct tables *t, const struct tables_booking *b);
+
+#endif
