@@ -4,7 +4,9 @@
 #include "cli/commands.h"
 
 #include "capture/afpacket.h"
+#include "capture/kernel.h"
 #include "capture/netlink.h"
+#include "model/frame.h"
 #include "output/output.h"
 
 #include <errno.h>
@@ -21,8 +23,9 @@ static const char help[] =
 	"Lists the network interfaces with their addresses and the kernel's own counters. Needs no privilege.\n"
 	"  state     up, down, or no-carrier (up, but nothing is plugged in)\n"
 	"  kind      veth, bridge, vlan ...; of a physical card its driver\n"
-	"  capture   how its frames can be counted here; - and what is missing for that\n"
+	"  capture   whether a packet socket can count its frames; - and what is missing for that\n"
 	"  default   yes: the default route leaves through it, `nettally run` without -i counts it\n"
+	"  captures  how its frames can be counted here, the best first; xdp is only known when it is tried\n"
 	"  -f, --format FORMAT   default: table on a terminal, tsv in a pipe\n"
 	"\n"
 	"Example: which interface does this machine reach the world by?\n"
@@ -33,7 +36,7 @@ static const struct column columns[] = {
 	{ "mac", COLUMN_TEXT },         { "kind", COLUMN_TEXT },       { "mtu", COLUMN_NUMBER },
 	{ "addresses", COLUMN_TEXT },   { "rx_packets", COLUMN_COUNT }, { "rx_bytes", COLUMN_BYTES },
 	{ "tx_packets", COLUMN_COUNT }, { "tx_bytes", COLUMN_BYTES },  { "capture", COLUMN_TEXT },
-	{ "default", COLUMN_TEXT },
+	{ "default", COLUMN_TEXT },     { "captures", COLUMN_TEXT },
 };
 #define COLUMN_COUNT_ALL (sizeof columns / sizeof *columns)
 
@@ -65,6 +68,32 @@ static const char *capture_text(void)
 	}
 }
 
+/* What can be done here with any interface. */
+struct captures {
+	const char *socket; /* "socket", or "- (why not)" */
+	bool kernel;
+	struct err kernel_why;
+};
+
+static struct captures find_captures(void)
+{
+	struct captures c = { .socket = capture_text() };
+
+	c.kernel = kernel_usable(&c.kernel_why) == 0;
+	return c;
+}
+
+/* The programs in the kernel begin at an Ethernet or an IP header. */
+static const char *captures_text(const struct captures *c, const struct interface_info *info)
+{
+	uint16_t linktype = afpacket_linktype_of(info->arphrd);
+	bool socket = c->socket[0] != '-';
+
+	if (c->kernel && (linktype == LINKTYPE_ETHERNET || linktype == LINKTYPE_RAW))
+		return socket ? "kernel,socket" : "kernel";
+	return socket ? "socket" : "-";
+}
+
 /* "192.0.2.1/24,2001:db8::1/64", "-" for none. */
 static const char *addresses_text(const struct interface_info *info, char text[static ADDRESSES_TEXT_MAX])
 {
@@ -81,7 +110,7 @@ static const char *addresses_text(const struct interface_info *info, char text[s
 	return text;
 }
 
-static int print_interface(struct output *o, const struct interface_info *info, const char *capture)
+static int print_interface(struct output *o, const struct interface_info *info, const struct captures *captures)
 {
 	char addresses[ADDRESSES_TEXT_MAX], mac[MAC_TEXT_MAX] = "-";
 	const struct cell cells[COLUMN_COUNT_ALL] = {
@@ -96,8 +125,9 @@ static int print_interface(struct output *o, const struct interface_info *info, 
 		{ .number = info->stats.rx_bytes },
 		{ .number = info->stats.tx_packets },
 		{ .number = info->stats.tx_bytes },
-		{ .text = capture },
+		{ .text = captures->socket },
 		{ .text = info->default_route ? "yes" : "-" },
+		{ .text = captures_text(captures, info) },
 	};
 
 	if (info->has_mac)
@@ -107,7 +137,7 @@ static int print_interface(struct output *o, const struct interface_info *info, 
 
 static int print_interfaces(const struct interface_info *infos, size_t count, enum format format, struct err *e)
 {
-	const char *capture = capture_text();
+	const struct captures captures = find_captures();
 	struct output *o;
 	int code = output_open(&o, stdout, format, e);
 
@@ -115,12 +145,15 @@ static int print_interfaces(const struct interface_info *infos, size_t count, en
 		return code;
 	code = output_columns(o, columns, COLUMN_COUNT_ALL);
 	for (size_t i = 0; i < count && code == 0; i++)
-		code = print_interface(o, &infos[i], capture);
+		code = print_interface(o, &infos[i], &captures);
 	if (code < 0) {
 		output_close(&o, NULL);
 		return err_errno(e, code, "cannot write");
 	}
-	return output_close(&o, e);
+	code = output_close(&o, e);
+	if (code == 0 && format == FORMAT_TABLE && !captures.kernel) /* for people */
+		fprintf(stderr, "kernel: %s\n", captures.kernel_why.msg);
+	return code;
 }
 
 static int list_interfaces(enum format format, struct err *e)

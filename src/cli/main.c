@@ -14,6 +14,7 @@ static const struct command commands[] = {
 	{ "audit", "do the books close?", cmd_audit },
 	{ "check", "errors of a config file, with file and line", cmd_check },
 	{ "interfaces", "what there is to count on", cmd_interfaces },
+	{ "detach", "ends counting in the kernel without a daemon", cmd_detach },
 };
 
 int fail(int status, const char *what, const struct err *e)
