@@ -137,6 +137,14 @@ struct tally_local6 {
 	__u64 network[2], mask[2];       /* as in a packet */
 };
 
+/* Key of the map `local`, an LPM trie (BPF_F_NO_PREALLOC; its __u32 values mean nothing). The address is as in
+ * the key of a table, so IPv4 is v4-mapped; bits = 32 + prefix length, and 96 more for IPv4. */
+struct tally_local_key {
+	__u32 bits;
+	__u32 family;                    /* enum tally_family */
+	__u64 address[2];
+};
+
 struct tally_config {
 	__u32 fields[TALLY_GRAINS];      /* TALLY_F_*; grains that are not used have no bit in `grains` */
 	__u32 grains;                    /* 1 << enum tally_grain */

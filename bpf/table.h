@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* table.h -- the configuration, the tables, and the booking of a look in them.
+ *
+ * `config` is read-only and known to the verifier: what no account needs is taken out of the program as it is
+ * loaded. What is left of a test is the load of the word, so each word is read once.
+ *
+ * A frame takes the short way: key in registers, home bucket only. What finds no room there, and what the short
+ * parser left over, is booked by book_slowly(). */
+#ifndef NETTALLY_BPF_TABLE_H
+#define NETTALLY_BPF_TABLE_H
+
+#include "look.h"
+
+const volatile struct tally_config config;
+const volatile __u16 service_of_port[131072] SEC(".rodata.services");
+struct tally_control control SEC(".data.control");
+
+/* The inner maps are user space's: arrays of buckets, without BPF_F_INNER_MAP, so that the look-up is inlined. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} party SEC(".maps"), plain SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct tally_sums);
+} sums SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, struct tally_local_key);
+	__type(value, __u32);
+} local SEC(".maps");
+
+/* A look in the slow way: too large for the stack of a program and two functions. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct look);
+} slow_look SEC(".maps");
+
+/* enum locality and enum account_of of src/model/ */
+enum { LOCALITY_UNKNOWN, LOCALITY_LOCAL, LOCALITY_REMOTE };
+enum { OF_BOTH, OF_LOCAL, OF_REMOTE };
+
+#define FIELDS_OF_HOSTS (TALLY_F_HOST | TALLY_F_SRC_HOST | TALLY_F_DST_HOST)
+
+/* The bookings of a frame, as bits. */
+enum { BOOK_RX = 1 << TALLY_RX, BOOK_TX = 1 << TALLY_TX, BOOK_PLAIN = 1 << TALLY_SIDES, BOOK_ALL = 7 };
+
+static __always_inline int grain_has(__u32 grain)
+{
+	return config.grains & 1u << grain;
+}
+
+static __always_inline __u32 table_index(void)
+{
+	__u32 index = bpf_get_smp_processor_id();
+
+	if (*(volatile __u32 *)&control.active)
+		index += config.cpus; /* TALLY_INDEX; a branch costs less than a product */
+	return index;
+}
+
+/* ---- whose address is it ---- */
+
+static __noinline int local_look_up(const struct tally_local_key *key)
+{
+	return bpf_map_lookup_elem(&local, key) ? LOCALITY_LOCAL : LOCALITY_REMOTE;
+}
+
+static __always_inline int locality_ip4(const __u64 *host)
+{
+	const __u32 addr = mapped_ip4_address(host[1]), count = config.local4_count;
+
+	if (count > TALLY_LOCAL_INLINE) {
+		struct tally_local_key key = { 32 + 128, TALLY_IP4, { host[0], host[1] } };
+
+		return local_look_up(&key);
+	}
+#pragma unroll
+	for (unsigned i = 0; i < TALLY_LOCAL_INLINE; i++)
+		if (i < count && (addr & config.local4[i].mask) == config.local4[i].network)
+			return LOCALITY_LOCAL;
+	return LOCALITY_REMOTE;
+}
+
+static __always_inline int locality_ip6(const __u64 *host)
+{
+	const __u32 count = config.local6_count;
+
+	if (count > TALLY_LOCAL_INLINE) {
+		struct tally_local_key key = { 32 + 128, TALLY_IP6, { host[0], host[1] } };
+
+		return local_look_up(&key);
+	}
+#pragma unroll
+	for (unsigned i = 0; i < TALLY_LOCAL_INLINE; i++)
+		if (i < count && (host[0] & config.local6[i].mask[0]) == config.local6[i].network[0] &&
+		    (host[1] & config.local6[i].mask[1]) == config.local6[i].network[1])
+			return LOCALITY_LOCAL;
+	return LOCALITY_REMOTE;
+}
+
+/* What is no IP is remote, as in src/count/. */
+static __always_inline int locality_of(const struct look *l, __u32 side)
+{
+	const __u64 *host = side == TALLY_RX ? l->dst : l->src;
+
+	if (l->family == TALLY_IP4)
+		return locality_ip4(host);
+	if (l->family == TALLY_IP6)
+		return locality_ip6(host);
+	return LOCALITY_REMOTE;
+}
+
+/* ---- the key ---- */
+
+/* The destination's port is asked first. */
+static __always_inline __u32 service_of(const struct look *l)
+{
+	__u32 table, service;
+
+	if (l->proto == (0x100 | PROTO_TCP))
+		table = TALLY_SERVICE_TCP;
+	else if (l->proto == (0x100 | PROTO_UDP))
+		table = TALLY_SERVICE_UDP;
+	else
+		return 0;
+	if (!l->ports)
+		return 0;
+	service = service_of_port[table + (l->ports >> 32 & 0xffff)];
+	if (!service)
+		service = service_of_port[table + (l->ports & 0xffff)];
+	return service;
+}
+
+/* What the small word has of the packet. */
+static __always_inline __u64 small_of(const struct look *l, __u32 fields)
+{
+	__u64 small = 0;
+
+	if (fields & TALLY_F_PROTO)
+		small |= (__u64)l->proto << TALLY_PROTO_SHIFT;
+	if (fields & TALLY_F_VLAN)
+		small |= (__u64)l->vlan << TALLY_VLAN_SHIFT;
+	if (fields & TALLY_F_ETHERTYPE)
+		small |= (__u64)l->ethertype << TALLY_ETHERTYPE_SHIFT;
+	if (fields & TALLY_F_SERVICE)
+		small |= (__u64)service_of(l) << TALLY_SERVICE_SHIFT;
+	if (fields & TALLY_F_DIRECTION)
+		small |= (l->hook + 1ull) << TALLY_DIRECTION_SHIFT;
+	if (fields & FIELDS_OF_HOSTS)
+		small |= (__u64)l->family << TALLY_FAMILY_SHIFT;
+	return small;
+}
+
+static __always_inline __u64 word_of(const struct look *l, int word, __u32 side)
+{
+	switch (word) {
+	case TALLY_HOST: return side == TALLY_RX ? l->dst[0] : l->src[0];
+	case TALLY_HOST_END: return side == TALLY_RX ? l->dst[1] : l->src[1];
+	case TALLY_MAC: return side == TALLY_RX ? l->dst_mac : l->src_mac;
+	case TALLY_PORTS: return l->ports;
+	case TALLY_SRC_MAC: return l->src_mac;
+	case TALLY_DST_MAC: return l->dst_mac;
+	case TALLY_SRC_HOST: return l->src[0];
+	case TALLY_SRC_HOST_END: return l->src[1];
+	case TALLY_DST_HOST: return l->dst[0];
+	case TALLY_DST_HOST_END: return l->dst[1];
+	default: return 0;
+	}
+}
+
+static __always_inline int has_word(__u32 fields, int word)
+{
+	switch (word) {
+	case TALLY_SMALL: return 1;
+	case TALLY_HOST:
+	case TALLY_HOST_END: return !!(fields & TALLY_F_HOST);
+	case TALLY_MAC: return !!(fields & TALLY_F_MAC);
+	case TALLY_PORTS: return !!(fields & TALLY_F_PORTS);
+	case TALLY_SRC_MAC: return !!(fields & TALLY_F_SRC_MAC);
+	case TALLY_DST_MAC: return !!(fields & TALLY_F_DST_MAC);
+	case TALLY_SRC_HOST:
+	case TALLY_SRC_HOST_END: return !!(fields & TALLY_F_SRC_HOST);
+	case TALLY_DST_HOST:
+	case TALLY_DST_HOST_END: return !!(fields & TALLY_F_DST_HOST);
+	default: return 0;
+	}
+}
+
+/* A word that is 0 in all keys of its kind: IPv4 has nothing in the first word of a host. */
+static __always_inline int is_empty(const struct look *l, int word)
+{
+	return l->family == TALLY_IP4 && (word == TALLY_HOST || word == TALLY_SRC_HOST || word == TALLY_DST_HOST);
+}
+
+/* = tally_hash() of the whole key: a word that is not in it is 0. */
+static __always_inline __u64 hash_of(const struct look *l, __u32 fields, __u64 small, __u32 side, int words)
+{
+	__u64 h = small * config.seeds[TALLY_SMALL];
+
+#pragma unroll
+	for (int i = TALLY_HOST; i < words; i++)
+		if (has_word(fields, i) && !is_empty(l, i))
+			h += word_of(l, i, side) * config.seeds[i];
+	return h;
+}
+
+static __always_inline int slot_is(const __u64 *slot, const struct look *l, __u32 fields, __u64 small, __u32 side, int words)
+{
+	if (slot[TALLY_SMALL] != small)
+		return 0;
+#pragma unroll
+	for (int i = TALLY_HOST; i < words; i++)
+		if (has_word(fields, i) && !is_empty(l, i) && slot[i] != word_of(l, i, side))
+			return 0;
+	return 1;
+}
+
+/* ---- booking ---- */
+
+static __always_inline void counters_add(struct tally_counters *c, const struct look *l)
+{
+	c->packets += l->packets;
+	c->l2_bytes += l->l2_bytes;
+	c->l3_bytes += l->l3_bytes;
+}
+
+/* `packets` comes last: user space may read along. */
+static __always_inline void slot_fill(__u64 *slot, const struct look *l, __u32 fields, __u64 small, __u32 side, int words)
+{
+	struct tally_counters *c = (void *)(slot + words);
+
+	slot[TALLY_SMALL] = small;
+#pragma unroll
+	for (int i = TALLY_HOST; i < words; i++)
+		slot[i] = has_word(fields, i) ? word_of(l, i, side) : 0;
+	c->l2_bytes = l->l2_bytes;
+	c->l3_bytes = l->l3_bytes;
+	barrier();
+	c->packets = l->packets;
+}
+
+/* Looks through a bucket from its slot `first` on, around the end. False: it is full of others. */
+static __always_inline int bucket_book(void *bucket, __u32 first, const struct look *l, __u32 fields, __u64 small, __u32 side,
+				       int words, __u64 *used)
+{
+	const __u32 slot_bytes = words == TALLY_NARROW_WORDS ? sizeof(struct tally_narrow_slot) : sizeof(struct tally_wide_slot);
+	__u32 at = first * slot_bytes;
+
+	for (int i = 0; i < TALLY_BUCKET; i++) {
+		__u64 *slot = bucket + at;
+
+		if (unlikely(slot[words] == 0)) {
+			slot_fill(slot, l, fields, small, side, words);
+			*used += 1;
+			return 1;
+		}
+		if (likely(slot_is(slot, l, fields, small, side, words))) {
+			counters_add((void *)(slot + words), l);
+			return 1;
+		}
+		at = (at + slot_bytes) & (TALLY_BUCKET * slot_bytes - 1);
+	}
+	return 0;
+}
+
+/* Of one grain and side, in the home bucket. False: not booked. */
+static __always_inline int book_at_home(void *table, const struct look *l, __u32 grain, __u32 fields, __u64 small, __u32 side,
+					int words, struct tally_sums *s)
+{
+	__u64 place = hash_of(l, fields, small, side, words) >> (config.shift[grain] - 3);
+	__u32 index = place >> 3;
+	void *bucket = bpf_map_lookup_elem(table, &index);
+
+	return bucket && bucket_book(bucket, place & (TALLY_BUCKET - 1), l, fields, small, side, words, &s->used[grain]);
+}
+
+/* Home bucket and those behind it; then `other`. */
+static __always_inline void book_far(void *table, const struct look *l, __u32 grain, __u64 small, __u32 side,
+				     __u32 locality, int words)
+{
+	const __u32 fields = config.fields[grain], mask = config.bucket_mask[grain];
+	const __u64 place = hash_of(l, fields, small, side, words) >> (config.shift[grain] - 3);
+	__u32 first = place & (TALLY_BUCKET - 1), index = table_index();
+	struct tally_sums *s = bpf_map_lookup_elem(&sums, &index);
+
+	if (!s)
+		return;
+	for (__u32 i = 0; i < TALLY_BUCKETS_PROBED; i++) {
+		__u32 at = ((place >> 3) + i) & mask;
+		void *bucket = bpf_map_lookup_elem(table, &at);
+
+		if (bucket && bucket_book(bucket, first, l, fields, small, side, words, &s->used[grain]))
+			return;
+		first = 0;
+	}
+	s->overflowed++;
+	counters_add(&s->other[grain][side][locality < TALLY_LOCALITIES ? locality : 0], l);
+}
+
+static __always_inline int side_wanted(__u32 of, __u32 locality)
+{
+	return of == OF_BOTH || (locality == LOCALITY_LOCAL) == (of == OF_LOCAL);
+}
+
+/* Where neither the key nor `of` asks for it, it is unknown. */
+static __always_inline __u32 locality_if_asked(const struct look *l, __u32 fields, __u32 of, __u32 side)
+{
+	return fields & TALLY_F_LOCALITY || of != OF_BOTH ? locality_of(l, side) : LOCALITY_UNKNOWN;
+}
+
+static __always_inline __u64 small_of_side(__u64 small, __u32 fields, __u32 side, __u32 locality)
+{
+	if (fields & TALLY_F_LOCALITY)
+		small |= (__u64)locality << TALLY_LOCALITY_SHIFT;
+	return small | (__u64)side << TALLY_SIDE_SHIFT;
+}
+
+/* Not static: the verifier looks at such a function once, not again for each way that leads to it. */
+__noinline int book_side_slowly(const struct look *l, __u32 side)
+{
+	const __u32 fields = config.fields[TALLY_PARTY], of = config.of;
+	__u32 index = table_index(), locality;
+	void *table = bpf_map_lookup_elem(&party, &index);
+	__u64 small;
+
+	if (!l || !table)
+		return 0;
+	side &= 1;
+	locality = locality_if_asked(l, fields, of, side);
+	if (!side_wanted(of, locality))
+		return 0;
+	small = small_of_side(small_of(l, fields), fields, side, locality);
+	if (config.wide & 1u << TALLY_PARTY)
+		book_far(table, l, TALLY_PARTY, small, side, locality, TALLY_WIDE_WORDS);
+	else
+		book_far(table, l, TALLY_PARTY, small, side, locality, TALLY_NARROW_WORDS);
+	return 0;
+}
+
+__noinline int book_plain_slowly(const struct look *l)
+{
+	__u32 index = table_index();
+	void *table = bpf_map_lookup_elem(&plain, &index);
+	__u64 small;
+
+	if (!l || !table)
+		return 0;
+	small = small_of(l, config.fields[TALLY_PLAIN]);
+	if (config.wide & 1u << TALLY_PLAIN)
+		book_far(table, l, TALLY_PLAIN, small, TALLY_RX, LOCALITY_UNKNOWN, TALLY_WIDE_WORDS);
+	else
+		book_far(table, l, TALLY_PLAIN, small, TALLY_RX, LOCALITY_UNKNOWN, TALLY_NARROW_WORDS);
+	return 0;
+}
+
+static __always_inline struct look *slow_look_of_cpu(void)
+{
+	const __u32 zero = 0;
+
+	return bpf_map_lookup_elem(&slow_look, &zero);
+}
+
+/* Books the slow look. */
+static __always_inline void book_slowly(__u32 which)
+{
+	const struct look *l = slow_look_of_cpu();
+
+	if (!l)
+		return;
+	if (which & BOOK_RX && grain_has(TALLY_PARTY))
+		book_side_slowly(l, TALLY_RX);
+	if (which & BOOK_TX && grain_has(TALLY_PARTY))
+		book_side_slowly(l, TALLY_TX);
+	if (which & BOOK_PLAIN && grain_has(TALLY_PLAIN))
+		book_plain_slowly(l);
+}
+
+/* ---- the short way: what it cannot book stays set in the result ---- */
+
+static __always_inline int book_grain_side(void *table, const struct look *l, __u32 grain, __u32 fields, __u64 small,
+					   __u32 side, struct tally_sums *s)
+{
+	if (unlikely(config.wide & 1u << grain))
+		return book_at_home(table, l, grain, fields, small, side, TALLY_WIDE_WORDS, s);
+	return book_at_home(table, l, grain, fields, small, side, TALLY_NARROW_WORDS, s);
+}
+
+static __always_inline __u32 book_party(const struct look *l, __u32 index, struct tally_sums *s)
+{
+	const __u32 fields = config.fields[TALLY_PARTY], of = config.of;
+	void *table = bpf_map_lookup_elem(&party, &index);
+	__u64 small = small_of(l, fields);
+	__u32 left = 0;
+
+	if (!table)
+		return 0;
+#pragma unroll
+	for (__u32 side = TALLY_RX; side < TALLY_SIDES; side++) {
+		__u32 locality = locality_if_asked(l, fields, of, side);
+
+		if (side_wanted(of, locality) &&
+		    !book_grain_side(table, l, TALLY_PARTY, fields, small_of_side(small, fields, side, locality), side, s))
+			left |= 1u << side;
+	}
+	return left;
+}
+
+static __always_inline __u32 book_plain(const struct look *l, __u32 index, struct tally_sums *s)
+{
+	const __u32 fields = config.fields[TALLY_PLAIN];
+	void *table = bpf_map_lookup_elem(&plain, &index);
+
+	if (!table || book_grain_side(table, l, TALLY_PLAIN, fields, small_of(l, fields), TALLY_RX, s))
+		return 0;
+	return BOOK_PLAIN;
+}
+
+/* Adds the frame to the sums of its hook; it came as `frame_bytes`. */
+static __always_inline void sums_add(struct tally_sums *s, const struct look *l, __u32 frame_bytes)
+{
+	struct tally_hook_sums *h = &s->hooks[l->hook & 1];
+
+	h->frames++;
+	h->l2_bytes += l->l2_bytes;
+	if (unlikely(l->l2_bytes != frame_bytes)) {
+		h->more_packets += l->packets - 1;
+		h->more_bytes += l->l2_bytes - frame_bytes;
+	}
+	if (l->malformed)
+		h->malformed++;
+}
+
+static __always_inline __u32 book(const struct look *l, __u32 frame_bytes)
+{
+	__u32 index = table_index(), left = 0;
+	struct tally_sums *s = bpf_map_lookup_elem(&sums, &index);
+
+	if (!s)
+		return 0;
+	sums_add(s, l, frame_bytes);
+	if (grain_has(TALLY_PARTY))
+		left |= book_party(l, index, s);
+	if (grain_has(TALLY_PLAIN))
+		left |= book_plain(l, index, s);
+	return left;
+}
+
+#endif
