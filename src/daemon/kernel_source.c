@@ -138,12 +138,16 @@ static void detach(struct kernel_source *k)
 	kernel_close(&k->point);
 }
 
-/* What cannot be counted any further: the point is opened anew, with what it had counted booked. */
+/* The point is opened anew. What is pinned goes on counting until then, as the old accounts wanted it, and is
+ * booked by its description at the next start. */
 static void fail(struct kernel_source *k, const struct err *e)
 {
-	log_warning("%s: %s", k->cf.point.interface, e->msg);
+	log_warning("%s: no kernel tables for the new accounts: %s", k->cf.point.interface, e->msg);
 	atomic_store(&k->failure, e->code);
-	detach(k);
+	if (kernel_is_pinned(k->point))
+		kernel_close(&k->point);
+	else
+		detach(k);
 }
 
 /* What cannot be swapped yet, for those who look. */

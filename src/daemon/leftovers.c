@@ -23,29 +23,11 @@ static uint32_t path_number(const char *path)
 	return h;
 }
 
-/* The path as every process sees it, also while the file does not exist yet. */
-static int whole_path(const char *path, char ret[static LEFTOVERS_PATH_MAX], struct err *e)
-{
-	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-	char *dir = slash == path ? strdup("/") : slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
-	char *real = dir ? realpath(dir, NULL) : NULL;
-	int r = real || !dir ? 0 : -errno, len;
-
-	if (!dir || (!real && r == -ENOMEM))
-		r = -ENOMEM;
-	len = snprintf(ret, LEFTOVERS_PATH_MAX, "%s/%s", real ? real : dir ? dir : "", name);
-	free(dir);
-	free(real);
-	if (r == -ENOMEM)
-		return err_set(e, r, "no memory");
-	return len < LEFTOVERS_PATH_MAX ? 0 : err_set(e, -ENAMETOOLONG, "%.60s...: too long a path", path);
-}
-
 int leftovers_directory(const char *pins, const char *ledger_path, char ret[static LEFTOVERS_PATH_MAX], struct err *e)
 {
 	char path[LEFTOVERS_PATH_MAX], name[33];
 	const char *last;
-	int r = whole_path(ledger_path, path, e);
+	int r = leftovers_whole_path(ledger_path, path, e);
 
 	if (r < 0)
 		return r;

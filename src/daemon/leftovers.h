@@ -21,6 +21,8 @@ bool leftovers_ledger_path(const char *note, char ret[static LEFTOVERS_PATH_MAX]
 /* The accounts of a note: a configuration with nothing else in it. */
 int leftovers_config(const struct kernel_description *d, struct config **ret, struct err *e);
 
+/* The path as every process sees it, also while the file does not exist yet. */
+int leftovers_whole_path(const char *path, char ret[static LEFTOVERS_PATH_MAX], struct err *e);
 /* PINS/TAG: where the pins of the daemon with this ledger are. The tag is made of the file's name and a number
  * from its whole path: the same path, the same tag. */
 int leftovers_directory(const char *pins, const char *ledger_path, char ret[static LEFTOVERS_PATH_MAX], struct err *e);

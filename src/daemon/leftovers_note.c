@@ -16,6 +16,23 @@
 
 static const char *const ofs[] = { [OF_BOTH] = "both", [OF_LOCAL] = "local", [OF_REMOTE] = "remote" };
 
+int leftovers_whole_path(const char *path, char ret[static LEFTOVERS_PATH_MAX], struct err *e)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	char *dir = slash == path ? strdup("/") : slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
+	char *real = dir ? realpath(dir, NULL) : NULL;
+	int r = real || !dir ? 0 : -errno, len;
+
+	if (!dir || (!real && r == -ENOMEM))
+		r = -ENOMEM;
+	len = snprintf(ret, LEFTOVERS_PATH_MAX, "%s/%s", real ? real : dir ? dir : "", name);
+	free(dir);
+	free(real);
+	if (r == -ENOMEM)
+		return err_set(e, r, "no memory");
+	return len < LEFTOVERS_PATH_MAX ? 0 : err_set(e, -ENAMETOOLONG, "%.60s...: too long a path", path);
+}
+
 /* account NAME KEYS OF SELF GROUPS EVERY BYTES LIMIT SERIES KEEP */
 static void write_account(FILE *to, const struct account *a)
 {
@@ -31,13 +48,13 @@ static void write_account(FILE *to, const struct account *a)
 
 char *leftovers_note(const struct config *cf)
 {
-	char *text = NULL;
+	char *text = NULL, path[LEFTOVERS_PATH_MAX];
 	size_t size;
 	FILE *to = open_memstream(&text, &size);
 
 	if (!to)
 		return NULL;
-	fprintf(to, "ledger\t%s\n", cf->ledger_path);
+	fprintf(to, "ledger\t%s\n", leftovers_whole_path(cf->ledger_path, path, NULL) == 0 ? path : cf->ledger_path);
 	for (size_t i = 0; i < cf->account_count; i++)
 		if (cf->accounts[i]->from == FROM_PACKETS)
 			write_account(to, cf->accounts[i]);

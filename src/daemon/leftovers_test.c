@@ -36,7 +36,7 @@ static struct account *make_account(void)
 static void test_note_comes_back(void **state)
 {
 	struct account *a = make_account(), *accounts[] = { a };
-	struct config cf = { .accounts = accounts, .account_count = 1, .ledger_path = "/var/lib/x y.db" }, *back;
+	struct config cf = { .accounts = accounts, .account_count = 1, .ledger_path = "/var/x y.db" }, *back;
 	char path[LEFTOVERS_PATH_MAX];
 	char *note = leftovers_note(&cf);
 	struct kernel_description d = { .note = note };
@@ -45,7 +45,7 @@ static void test_note_comes_back(void **state)
 	(void)state;
 	assert_non_null(note);
 	assert_true(leftovers_ledger_path(note, path));
-	assert_string_equal(path, "/var/lib/x y.db");
+	assert_string_equal(path, "/var/x y.db");
 	assert_int_equal(leftovers_config(&d, &back, NULL), 0);
 	assert_int_equal(back->account_count, 1);
 	b = back->accounts[0];

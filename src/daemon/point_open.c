@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* What could not be done on the way to what was. */
 struct attempt {
@@ -45,8 +47,23 @@ static int open_ring(struct point *p, const struct point_setting *s, struct sour
 	return err;
 }
 
+/* Programs that an earlier configuration, or a failed one, has left at this interface must not count beside the
+ * socket. */
+static void release_kernel(const struct point *p, const struct point_setting *s)
+{
+	struct kernel_generation **left;
+	size_t count;
+
+	if (!s->pins || kernel_reap(s->pins, p->cf.name, &left, &count, NULL) < 0)
+		return;
+	for (size_t i = 0; i < count; i++)
+		s->left(s->left_arg, left[i]);
+	free(left);
+}
+
 static int open_rings(struct point *p, struct attempt *a, struct err *e)
 {
+	release_kernel(p, a->setting);
 	for (unsigned i = 0; i < p->cf.rings; i++) {
 		int r = open_ring(p, a->setting, &p->slots[i], e);
 
@@ -72,7 +89,9 @@ static void look_at_kernel(struct point *p, const struct point_setting *s, struc
 	else
 		snprintf(p->books.capture_why, sizeof p->books.capture_why, "%s, not pinned%s%.60s%s: counting ends with the daemon",
 			 kernel_hooks(k), s->unpinned_why[0] ? " (" : "", s->unpinned_why, s->unpinned_why[0] ? ")" : "");
-	p->run_since_utc_s = d->since_utc_s < s->now_utc_s ? d->since_utc_s : 0;
+	/* One that began in this very second is told from a new one by what was counted since. */
+	p->run_since_utc_s = d->since_utc_s < s->now_utc_s || memcmp(&d->base, &p->info.stats, sizeof d->base) != 0
+				     ? d->since_utc_s : 0;
 	p->run_base = d->base;
 	if (kernel_warning(k))
 		log_warning("%s: %s", p->cf.name, kernel_warning(k));
@@ -120,6 +139,10 @@ static int open_kernel_at(struct point *p, struct attempt *a, bool xdp, struct e
 	if (r == 0)
 		r = kernel_source_open(&p->slots[0].source, &cf, first, e);
 	if (r < 0) {
+		struct err reason;
+
+		if (kernel_usable(&reason) < 0 && e) /* says what is missing */
+			*e = reason;
 		if (cf.point.promiscuous)
 			netlink_set_promiscuous(a->netlink, p->info.ifindex, false, NULL);
 		tables_free(&first);
