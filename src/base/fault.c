@@ -2,7 +2,6 @@
 #include "base/fault.h"
 
 #ifdef NETTALLY_FAULTS
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,6 @@ void fault_point(const char *step)
 	if (!wanted || strncmp(wanted, step, len) != 0 || wanted[len] != ':')
 		return;
 	if (atomic_fetch_add(&passed, 1) + 1 == (unsigned)atoi(wanted + len + 1))
-		kill(getpid(), SIGKILL);
+		_exit(137); /* at once, as by SIGKILL; kill(2) is not in the daemon's seccomp filter */
 }
 #endif
