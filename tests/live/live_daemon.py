@@ -74,7 +74,9 @@ class Daemon:
 
     def write_config(self, text):
         """With the pins of this daemon, so that nothing stays in the kernel that no test knows of."""
-        self.config.write_text(text if "kernel {" in text else f'{text}\nkernel {{ pins = "{self.pins}" }}\n')
+        new = self.config.with_suffix(".new")
+        new.write_text(text if "kernel {" in text else f'{text}\nkernel {{ pins = "{self.pins}" }}\n')
+        new.replace(self.config)  # whole, for who reads it this moment
 
     def _start(self, wait):
         path = self.folder / "notify"

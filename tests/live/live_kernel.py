@@ -86,13 +86,13 @@ def read_table(files, by, basis="l2", options=()):
     return table_of(csv.DictReader(done.stdout.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
-def check_equal(got, want):
+def check_equal(got, want, where=""):
     """A difference in words that fit a page."""
     if got == want:
         return
     lines = [f"{key}: got {got.get(key)}, want {want.get(key)}" for key in sorted({*got, *want}, key=str)
              if got.get(key) != want.get(key)]
-    pytest.fail(f"{len(lines)} keys differ, of {len(want)}:\n" + "\n".join(lines[:20]))
+    pytest.fail(f"{where}{len(lines)} keys differ, of {len(want)}:\n" + "\n".join(lines[:20]))
 
 
 class Flooded(Sent):

@@ -11,7 +11,7 @@ import time
 
 import pytest
 from live_daemon import Sent, ends
-from live_kernel import HOSTS, LONG, Kernel, Load, check_equal, total
+from live_kernel import HOSTS, LONG, NOTHING, Kernel, Load, attached, check_equal, merged, pinned, total
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 # Accounts that change what is counted per packet; HOSTS is in each, so that its books are of everything.
@@ -54,8 +54,7 @@ def test_killed_at_random_instants(wire, tmp_path, pins, capture):
         daemon.kill()
         daemon.again()
         load.end()
-        daemon.stop()
-        daemon.detach()
+        daemon.stop(signal.SIGINT)
         check_hosts(daemon, load.sent)
         daemon.check_audit()
     print(f"{kills} kills, {load.sent.packets} packets")
@@ -87,8 +86,7 @@ def test_restarts_reloads_and_kills_with_other_accounts(wire, tmp_path, pins):
             if what != "many":
                 daemon.again()
         load.end()
-        daemon.stop()
-        daemon.detach()
+        daemon.stop(signal.SIGINT)
         check_hosts(daemon, load.sent)
         daemon.check_audit()
 
@@ -109,11 +107,10 @@ def test_counted_by_the_accounts_of_its_time(wire, tmp_path, pins):
         daemon.set_accounts(before)
         daemon.again()
         fourth = Sent(wire.send("left", 11, src=ends(1, 5)))
-        daemon.stop()
-        daemon.detach()
+        daemon.stop(signal.SIGINT)
         check_hosts(daemon, first + second + third + fourth)
         check_equal(daemon.table("devices"), (first + fourth).books("mac", "l2"))
-        check_equal(daemon.table("layers"), {("udp", "ingress"): (700, 70_000), ("udp", "egress"): (50, 5000)})
+        check_equal(daemon.table("layers"), {("17", "ingress"): (700, 70_000), ("17", "egress"): (50, 5000)})
         daemon.check_audit()
 
 
@@ -153,6 +150,8 @@ def test_windows_of_what_came_meanwhile(wire, tmp_path, pins):
 
 # -- between every two steps (base/fault.h)
 
+DIED = 137
+
 def faults_binary():
     path = pathlib.Path(os.environ.get("NETTALLY_FAULTS_BINARY") or TOP / "build-test" / "src" / "cli" / "nettally")
     return path if os.access(path, os.X_OK) else None
@@ -163,52 +162,115 @@ def fault_steps():
     steps = set()
     for path in (TOP / "src").rglob("*.c"):
         if not path.name.endswith("_test.c"):
-            steps.update(re.findall(r'fault_point\("([^"]+)"\)', path.read_text()))
+            for call in re.findall(r"fault_point\(([^;]*)\);", path.read_text()):
+                steps.update(re.findall(r'"([^"]+)"', call))
     return sorted(steps)
 
 
-def has_step(binary, step):
-    return step.encode() in pathlib.Path(binary).read_bytes()
+def steps(*beginnings):
+    found = [step for step in fault_steps() if step.startswith(beginnings)]
+    return found or [pytest.param("", marks=pytest.mark.skip(reason="no such fault points in src"))]
 
 
-def provoke(daemon, wire):
-    """Everything that a daemon does in its life, until it dies of it: true if it did."""
-    for step in (lambda: None, lambda: daemon.process.send_signal(signal.SIGHUP), lambda: None,
-                 lambda: daemon.process.send_signal(signal.SIGTERM)):
-        step()
-        ended = wait_for_end(daemon, 1.3)
-        if ended is not None:
-            assert ended in (0, -signal.SIGKILL), (ended, daemon.said())
-            return ended == -signal.SIGKILL
-    pytest.fail(f"it does not end:\n{daemon.said()}")
-
-
-@pytest.mark.parametrize("step", fault_steps() or [pytest.param("", marks=pytest.mark.skip(reason="no fault points in src"))])
-def test_killed_between_two_steps(wire, tmp_path, pins, step):
-    """A daemon that finds what another left, counts, reloads, ends; killed at the step, the first and the second time."""
+@pytest.fixture
+def faulty(step):
+    """The binary that dies at steps."""
     binary = faults_binary()
     if not binary:
         pytest.skip("no build with -Dfaults=true: set NETTALLY_FAULTS_BINARY")
-    if not has_step(binary, step):
+    if step.encode() not in binary.read_bytes():
         pytest.skip(f"{binary} has no fault point {step}: an older build, or one without -Dfaults=true")
-    other = HOSTS + OTHERS[2]
-    turns = "account turns { by = { host, direction } every = 1s }\n"
+    return binary
+
+
+def provoke(daemon):
+    """Start, tick, reload, tick, end, until it dies of it: true if it did."""
+    for how, seconds in ((None, 1.5), (signal.SIGHUP, 1.5), (signal.SIGTERM, 10)):
+        if how:
+            daemon.process.send_signal(how)
+        ended = wait_for_end(daemon, seconds)
+        if ended is not None:
+            assert ended in (0, DIED), (ended, daemon.said())
+            return ended == DIED
+    pytest.fail(f"it does not end:\n{daemon.said()}")
+
+
+# Its windows make the tables change hands each second.
+TURNS = "account turns { by = { host, direction } every = 1s }\n"
+
+
+@pytest.mark.parametrize("step", steps("kernel_", "swap_", "clean_", "book_", "remove_"))
+def test_killed_between_two_steps(wire, tmp_path, pins, step, faulty):
+    """A daemon that finds what another left, counts, reloads, ends; killed at the step, the first and a later time."""
     died = []
-    with Kernel(wire.right, tmp_path / "d", pins, HOSTS, binary=binary) as daemon, Load(wire, 30_000, 10_000) as load:
+    with Kernel(wire.right, tmp_path / "d", pins, HOSTS + TURNS, binary=faulty) as daemon, Load(wire, 30_000, 10_000) as load:
         for nth in range(1, 7 if LONG else 3):
-            time.sleep(0.3)
             daemon.kill()  # leaves something behind
             daemon.env = {"NETTALLY_FAULT": f"{step}:{nth}"}
             daemon.again(wait=False)
-            daemon.set_accounts(other if nth % 2 else HOSTS + turns)
-            if provoke(daemon, wire):
+            daemon.set_accounts(HOSTS + TURNS + OTHERS[2] * (nth % 2))
+            if provoke(daemon):
                 died.append(nth)
             daemon.env = {}
             daemon.again()
         load.end()
-        daemon.stop()
-        daemon.detach()
+        daemon.stop(signal.SIGINT)
         check_hosts(daemon, load.sent)
+        check_equal(merge_directions(daemon.table("turns")), load.sent.books("addr", "l2"))
         daemon.check_audit()
-    print(f"{step}: died the {died} time")
     assert died, "the step was never passed: the test does not provoke it"
+
+
+def merge_directions(table):
+    return merged(*({key[0]: values} for key, values in table.items()))
+
+
+@pytest.mark.parametrize("step", steps("detach_"))
+def test_killed_while_sigint_detaches(wire, tmp_path, pins, step, faulty):
+    """Half of the hooks are free, the books are not made: the next start makes them."""
+    with Kernel(wire.right, tmp_path / "d", pins, binary=faulty, env={"NETTALLY_FAULT": f"{step}:1"}) as daemon:
+        sent = Sent(wire.send("left", 3000, src=ends(1, 20)), wire.send("right", 100))
+        daemon.process.send_signal(signal.SIGINT)
+        assert daemon.process.wait(10) == DIED, "the step was never passed"
+        daemon.env = {}
+        daemon.again()
+        sent = sent + Sent(wire.send("left", 500, src=ends(1, 20)), wire.send("right", 100))
+        daemon.stop(signal.SIGINT)
+        check_hosts(daemon, sent)
+        assert pinned(pins) == [] and attached(wire.right) == NOTHING
+
+
+@pytest.mark.parametrize("step", steps("reap_", "book_", "remove_"))
+def test_killed_in_nettally_detach(wire, tmp_path, pins, step, faulty):
+    with Kernel(wire.right, tmp_path / "d", pins, binary=faulty) as daemon:
+        sent = Sent(wire.send("left", 3000, src=ends(1, 20)), wire.send("right", 100))
+        daemon.kill()
+        sent = sent + Sent(wire.send("left", 500, src=ends(1, 20)))
+        done = subprocess.run([faulty, "detach", "--pins", pins], capture_output=True, text=True, timeout=20, check=False,
+                              env={**os.environ, "NETTALLY_FAULT": f"{step}:1"})
+        assert done.returncode == DIED, (done, "the step was never passed")
+        daemon.detach()
+        check_hosts(daemon, sent)
+        assert pinned(pins) == [] and attached(wire.right) == NOTHING
+
+
+@pytest.mark.parametrize("step", steps("reap_"))
+def test_killed_while_an_old_interface_is_given_up(wire, tmp_path, pins, step, faulty):
+    """What is pinned of an interface that is not configured any more."""
+    wire.right.run(["ip", "link", "add", "wire1", "type", "veth", "peer", "name", "wire1", "netns", wire.left.name])
+    for namespace in (wire.left, wire.right):
+        namespace.run(["ip", "link", "set", "wire1", "up"])
+    with Kernel(wire.right, tmp_path / "d", pins, binary=faulty) as daemon:
+        sent = Sent(wire.send("left", 3000, src=ends(1, 20)), wire.send("right", 100))
+        daemon.kill()
+        sent = sent + Sent(wire.send("left", 500, src=ends(1, 20)))
+        daemon.set_accounts(HOSTS, interface="wire1")
+        daemon.env = {"NETTALLY_FAULT": f"{step}:1"}
+        daemon.again(wait=False)
+        assert daemon.process.wait(10) == DIED, "the step was never passed"
+        daemon.env = {}
+        daemon.again()
+        sent = sent + Sent(wire.send("left", 70, src=ends(1, 20), interface="wire1"))
+        daemon.stop(signal.SIGINT)
+        check_hosts(daemon, sent)
+        assert pinned(pins) == [] and attached(wire.right) == NOTHING

@@ -64,34 +64,31 @@ def is_whole(tcpdump_said):
 class Tcpdump:
     def __init__(self, namespace, path):
         self.namespace, self.path = namespace, path
-        self.process = namespace.start(["tcpdump", "-i", "wire0", "-s", "0", "-B", "262144", "-U", "--immediate-mode", "-w", path,
-                                        "-Q", "in"], stderr=-1)
+        self.process = namespace.start(["tcpdump", "-i", "wire0", "-s", "0", "-B", "262144", "-w", path, "-Q", "in"], stderr=-1)
         while "listening on" not in self.process.stderr.readline():
             assert self.process.poll() is None
 
-    def stop(self, frames):
-        """Once it has seen so many, or five seconds have passed."""
-        end = time.monotonic() + 5
-        while time.monotonic() < end:
-            before = self.path.stat().st_size
-            time.sleep(0.2)
-            if self.path.stat().st_size == before and before > 24 + 16 * frames:
+    def stop(self):
+        """Once it has nothing more to write."""
+        size = -1
+        for _ in range(20):
+            before, size = size, self.path.stat().st_size
+            if size == before:
                 break
+            time.sleep(0.6)
         self.process.send_signal(signal.SIGINT)
         return self.process.communicate(timeout=10)[1]
 
 
-def compare(daemon, names, direction, wrote):
-    for name in names:
-        by, _, options = ACCOUNTS[name]
-        for basis in ("l2", "l3"):
-            want = read_table([wrote], by, basis, [*options, *MINE])
-            got = {key[1:] if len(key) > 2 else key[1]: value for key, value in daemon.table(name, basis).items()
-                   if key[0] == direction}
-            try:
-                check_equal(got, want)
-            except pytest.fail.Exception as error:
-                pytest.fail(f"account {name}, {direction}, {basis}: {error}")
+def compare(daemon, name, wrote):
+    """`wrote`: direction -> the capture of what was sent."""
+    by, _, options = ACCOUNTS[name]
+    for basis in ("l2", "l3"):
+        table = daemon.table(name, basis)
+        for direction, path in wrote.items():
+            want = read_table([path], by, basis, [*options, *MINE])
+            got = {key[1:] if len(key) > 2 else key[1]: value for key, value in table.items() if key[0] == direction}
+            check_equal(got, want, f"account {name}, {direction}, {basis}: ")
 
 
 @pytest.mark.parametrize("grain", GRAINS, ids=lambda names: names[0] if len(names) == 1 else "all")
@@ -105,13 +102,13 @@ def test_captures_replayed(bare_wire, tmp_path, pins, capture, grain):
     with Kernel(bare_wire.right, tmp_path / "d", pins, OURS + "".join(map(account, grain)), capture=capture, more=more) as daemon:
         tcpdump = Tcpdump(bare_wire.right, tmp_path / "seen.pcap") if everything and shutil.which("tcpdump") else None
         there = replay(bare_wire, "left", tmp_path / "there.pcap", files)
-        seen = tcpdump.stop(there["sent"]) if tcpdump else ""
+        seen = tcpdump.stop() if tcpdump else ""
         back = replay(bare_wire, "right", tmp_path / "back.pcap", files)
         assert there["sent"] == back["sent"] > 0
         print(there)
         daemon.stop(signal.SIGINT)
-        compare(daemon, grain, "ingress", tmp_path / "there.pcap")
-        compare(daemon, grain, "egress", tmp_path / "back.pcap")
+        for name in grain:
+            compare(daemon, name, {"ingress": tmp_path / "there.pcap", "egress": tmp_path / "back.pcap"})
         books = daemon.check_audit()
         assert books["capture"] == capture
         assert (books["ingress_packets"], books["egress_packets"]) == (there["sent"], back["sent"])
@@ -159,8 +156,9 @@ CASES = {
     "tcx": ("kernel", [], 4),
     "tcx, IPv6": ("kernel", [], 6),
     "tcx, back": ("kernel", ["-R"], 4),
-    "xdp": ("xdp", [], 4),
-    "xdp, IPv6": ("xdp", [], 6),
+    # A small window: no more on its way than the queue of a veth that polls holds, 256 frames.
+    "xdp": ("xdp", ["-w", "64K"], 4),
+    "xdp, IPv6": ("xdp", ["-w", "64K"], 6),
     "xdp, back, four streams": ("xdp", ["-R", "-P", "4"], 4),
     "socket": ("socket", [], 4),
 }
@@ -183,7 +181,7 @@ def test_both_ends_of_iperf3_agree(wire, tmp_path, pins, case):
             for sender, receiver in ((left, right), (right, left)):
                 check_equal(side(receiver, "ingress", basis), side(sender, "egress", basis))
         packets, l2_bytes = total(side(left if "-R" not in words else right, "egress", "l2"))
-        assert l2_bytes > received >= 200 << 20
+        assert l2_bytes > received > 150 << 20
         assert l2_bytes / packets <= 1514, "as on the wire, not as super-packets"
         books = left.check_audit()
         if capture != "xdp":  # with XDP at the other end, a veth makes no super-packets
