@@ -72,20 +72,19 @@ static __always_inline __u32 table_index(void)
 
 /* ---- whose address is it ---- */
 
-static __noinline int local_look_up(const struct tally_local_key *key)
+static __noinline int local_look_up(__u32 family, __u64 first, __u64 end)
 {
-	return bpf_map_lookup_elem(&local, key) ? LOCALITY_LOCAL : LOCALITY_REMOTE;
+	struct tally_local_key key = { 32 + 128, family, { first, end } };
+
+	return bpf_map_lookup_elem(&local, &key) ? LOCALITY_LOCAL : LOCALITY_REMOTE;
 }
 
 static __always_inline int locality_ip4(const __u64 *host)
 {
 	const __u32 addr = mapped_ip4_address(host[1]), count = config.local4_count;
 
-	if (count > TALLY_LOCAL_INLINE) {
-		struct tally_local_key key = { 32 + 128, TALLY_IP4, { host[0], host[1] } };
-
-		return local_look_up(&key);
-	}
+	if (count > TALLY_LOCAL_INLINE)
+		return local_look_up(TALLY_IP4, host[0], host[1]);
 #pragma unroll
 	for (unsigned i = 0; i < TALLY_LOCAL_INLINE; i++)
 		if (i < count && (addr & config.local4[i].mask) == config.local4[i].network)
@@ -97,11 +96,8 @@ static __always_inline int locality_ip6(const __u64 *host)
 {
 	const __u32 count = config.local6_count;
 
-	if (count > TALLY_LOCAL_INLINE) {
-		struct tally_local_key key = { 32 + 128, TALLY_IP6, { host[0], host[1] } };
-
-		return local_look_up(&key);
-	}
+	if (count > TALLY_LOCAL_INLINE)
+		return local_look_up(TALLY_IP6, host[0], host[1]);
 #pragma unroll
 	for (unsigned i = 0; i < TALLY_LOCAL_INLINE; i++)
 		if (i < count && (host[0] & config.local6[i].mask[0]) == config.local6[i].network[0] &&
@@ -286,29 +282,6 @@ static __always_inline int book_at_home(void *table, const struct look *l, __u32
 	return bucket && bucket_book(bucket, place & (TALLY_BUCKET - 1), l, fields, small, side, words, &s->used[grain]);
 }
 
-/* Home bucket and those behind it; then `other`. */
-static __always_inline void book_far(void *table, const struct look *l, __u32 grain, __u64 small, __u32 side,
-				     __u32 locality, int words)
-{
-	const __u32 fields = config.fields[grain], mask = config.bucket_mask[grain];
-	const __u64 place = hash_of(l, fields, small, side, words) >> (config.shift[grain] - 3);
-	__u32 first = place & (TALLY_BUCKET - 1), index = table_index();
-	struct tally_sums *s = bpf_map_lookup_elem(&sums, &index);
-
-	if (!s)
-		return;
-	for (__u32 i = 0; i < TALLY_BUCKETS_PROBED; i++) {
-		__u32 at = ((place >> 3) + i) & mask;
-		void *bucket = bpf_map_lookup_elem(table, &at);
-
-		if (bucket && bucket_book(bucket, first, l, fields, small, side, words, &s->used[grain]))
-			return;
-		first = 0;
-	}
-	s->overflowed++;
-	counters_add(&s->other[grain][side][locality < TALLY_LOCALITIES ? locality : 0], l);
-}
-
 static __always_inline int side_wanted(__u32 of, __u32 locality)
 {
 	return of == OF_BOTH || (locality == LOCALITY_LOCAL) == (of == OF_LOCAL);
@@ -327,41 +300,106 @@ static __always_inline __u64 small_of_side(__u64 small, __u32 fields, __u32 side
 	return small | (__u64)side << TALLY_SIDE_SHIFT;
 }
 
+/* ---- the slow way: home bucket and those behind it; then `other` ---- */
+
+struct far {
+	const struct look *look;
+	__u64 small, place;
+	__u32 side, booked;
+};
+
+static __always_inline __u64 far_place(const struct far *f, __u32 grain, int words)
+{
+	return hash_of(f->look, config.fields[grain], f->small, f->side & 1, words) >> (config.shift[grain] - 3);
+}
+
+static __always_inline int far_bucket(struct far *f, __u32 i, void *table, __u32 grain, int words)
+{
+	__u32 at = ((f->place >> 3) + i) & config.bucket_mask[grain], index = table_index();
+	struct tally_sums *s = bpf_map_lookup_elem(&sums, &index);
+	void *bucket = bpf_map_lookup_elem(table, &at);
+
+	if (!s || !bucket)
+		return 1;
+	if (!bucket_book(bucket, i ? 0 : f->place & (TALLY_BUCKET - 1), f->look, config.fields[grain], f->small, f->side & 1,
+			 words, &s->used[grain]))
+		return 0;
+	f->booked = 1;
+	return 1;
+}
+
+static long far_party_step(__u32 i, struct far *f)
+{
+	__u32 index = table_index();
+	void *table = bpf_map_lookup_elem(&party, &index);
+
+	if (!table)
+		return 1;
+	if (config.wide & 1u << TALLY_PARTY)
+		return far_bucket(f, i, table, TALLY_PARTY, TALLY_WIDE_WORDS);
+	return far_bucket(f, i, table, TALLY_PARTY, TALLY_NARROW_WORDS);
+}
+
+static long far_plain_step(__u32 i, struct far *f)
+{
+	__u32 index = table_index();
+	void *table = bpf_map_lookup_elem(&plain, &index);
+
+	if (!table)
+		return 1;
+	if (config.wide & 1u << TALLY_PLAIN)
+		return far_bucket(f, i, table, TALLY_PLAIN, TALLY_WIDE_WORDS);
+	return far_bucket(f, i, table, TALLY_PLAIN, TALLY_NARROW_WORDS);
+}
+
+static __always_inline void book_other(const struct far *f, __u32 grain, __u32 locality)
+{
+	__u32 index = table_index();
+	struct tally_sums *s = bpf_map_lookup_elem(&sums, &index);
+
+	if (!s)
+		return;
+	s->overflowed++;
+	counters_add(&s->other[grain][f->side & 1][locality < TALLY_LOCALITIES ? locality : 0], f->look);
+}
+
 /* Not static: the verifier looks at such a function once, not again for each way that leads to it. */
 __noinline int book_side_slowly(const struct look *l, __u32 side)
 {
 	const __u32 fields = config.fields[TALLY_PARTY], of = config.of;
-	__u32 index = table_index(), locality;
-	void *table = bpf_map_lookup_elem(&party, &index);
-	__u64 small;
+	struct far f = { .look = l, .side = side & 1 };
+	__u32 locality;
 
-	if (!l || !table)
+	if (!l)
 		return 0;
-	side &= 1;
-	locality = locality_if_asked(l, fields, of, side);
+	locality = locality_if_asked(l, fields, of, f.side);
 	if (!side_wanted(of, locality))
 		return 0;
-	small = small_of_side(small_of(l, fields), fields, side, locality);
+	f.small = small_of_side(small_of(l, fields), fields, f.side, locality);
 	if (config.wide & 1u << TALLY_PARTY)
-		book_far(table, l, TALLY_PARTY, small, side, locality, TALLY_WIDE_WORDS);
+		f.place = far_place(&f, TALLY_PARTY, TALLY_WIDE_WORDS);
 	else
-		book_far(table, l, TALLY_PARTY, small, side, locality, TALLY_NARROW_WORDS);
+		f.place = far_place(&f, TALLY_PARTY, TALLY_NARROW_WORDS);
+	bpf_loop(TALLY_BUCKETS_PROBED, far_party_step, &f, 0);
+	if (!f.booked)
+		book_other(&f, TALLY_PARTY, locality);
 	return 0;
 }
 
 __noinline int book_plain_slowly(const struct look *l)
 {
-	__u32 index = table_index();
-	void *table = bpf_map_lookup_elem(&plain, &index);
-	__u64 small;
+	struct far f = { .look = l };
 
-	if (!l || !table)
+	if (!l)
 		return 0;
-	small = small_of(l, config.fields[TALLY_PLAIN]);
+	f.small = small_of(l, config.fields[TALLY_PLAIN]);
 	if (config.wide & 1u << TALLY_PLAIN)
-		book_far(table, l, TALLY_PLAIN, small, TALLY_RX, LOCALITY_UNKNOWN, TALLY_WIDE_WORDS);
+		f.place = far_place(&f, TALLY_PLAIN, TALLY_WIDE_WORDS);
 	else
-		book_far(table, l, TALLY_PLAIN, small, TALLY_RX, LOCALITY_UNKNOWN, TALLY_NARROW_WORDS);
+		f.place = far_place(&f, TALLY_PLAIN, TALLY_NARROW_WORDS);
+	bpf_loop(TALLY_BUCKETS_PROBED, far_plain_step, &f, 0);
+	if (!f.booked)
+		book_other(&f, TALLY_PLAIN, LOCALITY_UNKNOWN);
 	return 0;
 }
 

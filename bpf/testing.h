@@ -25,8 +25,9 @@ struct tables {
 	struct bpf_object *object;   /* borrowed */
 	struct tally_config config;
 	unsigned cpus;
+	unsigned used;               /* CPUs that have tables: the first ones; each costs a wait for RCU */
 	uint32_t buckets[TALLY_GRAINS];
-	uint8_t **slots[TALLY_GRAINS]; /* [TALLY_INDEX], mapped; NULL where the grain is not used */
+	uint8_t **slots[TALLY_GRAINS]; /* [CPU], mapped */
 	size_t bytes[TALLY_GRAINS];  /* of one */
 	int templates[TALLY_GRAINS]; /* inner maps, until load */
 	struct tally_sums *sums;     /* [TALLY_INDEX] */
@@ -55,6 +56,8 @@ static inline void tables_configure(struct tables *t, const struct tally_config 
 {
 	t->config = *cf;
 	t->cpus = (unsigned)libbpf_num_possible_cpus();
+	if (t->used == 0 || t->used > t->cpus)
+		t->used = t->cpus;
 	t->config.cpus = t->cpus;
 	for (unsigned g = 0; g < TALLY_GRAINS; g++) {
 		t->buckets[g] = cf->grains & 1u << g ? buckets : 2;
@@ -100,8 +103,8 @@ static inline int tables_prepare(struct tables *t, struct bpf_object *object)
 static inline int grain_fill(struct tables *t, unsigned grain, int outer)
 {
 	t->bytes[grain] = (size_t)slot_bytes(&t->config, grain) * TALLY_BUCKET * t->buckets[grain];
-	t->slots[grain] = calloc(TALLY_EPOCHS * t->cpus, sizeof *t->slots[grain]);
-	for (uint32_t i = 0; t->slots[grain] && i < TALLY_EPOCHS * t->cpus; i++) {
+	t->slots[grain] = calloc(t->used, sizeof *t->slots[grain]);
+	for (uint32_t i = 0; t->slots[grain] && i < t->used; i++) {
 		int fd = table_new(t, grain), r = fd < 0 ? fd : bpf_map_update_elem(outer, &i, &fd, 0);
 
 		if (r < 0)
@@ -132,7 +135,7 @@ static inline int tables_fill(struct tables *t)
 static inline void tables_clear(struct tables *t)
 {
 	for (unsigned g = 0; g < TALLY_GRAINS; g++)
-		for (unsigned i = 0; i < TALLY_EPOCHS * t->cpus; i++)
+		for (unsigned i = 0; i < t->used; i++)
 			memset(t->slots[g][i], 0, t->bytes[g]);
 	memset(t->sums, 0, sizeof *t->sums * TALLY_EPOCHS * t->cpus);
 }
@@ -140,7 +143,7 @@ static inline void tables_clear(struct tables *t)
 static inline void tables_free(struct tables *t)
 {
 	for (unsigned g = 0; g < TALLY_GRAINS; g++) {
-		for (unsigned i = 0; t->slots[g] && i < TALLY_EPOCHS * t->cpus; i++)
+		for (unsigned i = 0; t->slots[g] && i < t->used; i++)
 			if (t->slots[g][i] && t->slots[g][i] != MAP_FAILED)
 				munmap(t->slots[g][i], t->bytes[g]);
 		free(t->slots[g]);
