@@ -41,17 +41,48 @@ static void say_failed(struct run *run, const struct err *e)
 	}
 }
 
+#define PATH_MAX_OF_INTERFACE (LEFTOVERS_PATH_MAX + 32)
+
+static void path_of_interface(const char *dir, const char *interface, char ret[static PATH_MAX_OF_INTERFACE])
+{
+	snprintf(ret, PATH_MAX_OF_INTERFACE, "%s/%.20s", dir, interface);
+	for (char *c = ret + strlen(dir) + 1; *c; c++)
+		if (*c == '.')
+			*c = ':'; /* as kernel.h writes it */
+}
+
+/* NAME-NUMBER, as leftovers_directory() makes it. */
+static bool is_place_of_ours(const char *dir)
+{
+	const char *number = strrchr(dir, '-');
+
+	return number && strlen(number) == 9 && strspn(number + 1, "0123456789abcdef") == 8;
+}
+
+/* A kill between the last table and its folder leaves that: nothing to book, nothing to say. */
+static void remove_empty(struct place *p)
+{
+	char path[PATH_MAX_OF_INTERFACE];
+	size_t kept = 0;
+
+	for (size_t i = 0; i < p->count; i++) {
+		path_of_interface(p->dir, p->interfaces[i], path);
+		if (is_place_of_ours(p->dir) && rmdir(path) == 0)
+			free(p->interfaces[i]);
+		else
+			p->interfaces[kept++] = p->interfaces[i];
+	}
+	p->count = kept;
+}
+
 /* Folders that another program has in the same bpffs are none of our business, whatever --pins says. */
 static bool is_ours(const char *dir, const char *interface)
 {
-	char path[LEFTOVERS_PATH_MAX + 32];
+	char path[PATH_MAX_OF_INTERFACE];
 	bool ours = false;
 	DIR *folder;
 
-	snprintf(path, sizeof path, "%s/%.20s", dir, interface);
-	for (char *c = path + strlen(dir) + 1; *c; c++)
-		if (*c == '.')
-			*c = ':'; /* as kernel.h writes it */
+	path_of_interface(dir, interface, path);
 	folder = opendir(path);
 	if (!folder)
 		return false;
@@ -166,6 +197,7 @@ static void detach_place(struct run *run, struct place *p)
 	int r = kernel_list(p->dir, &p->interfaces, &p->count, &e);
 
 	p->lock_fd = -1;
+	remove_empty(p);
 	if (r == 0)
 		r = check_ours(p, &e);
 	if (r == 0 && !p->path[0])
