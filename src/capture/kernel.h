@@ -53,7 +53,7 @@ struct kernel_description {              /* borrowed from its generation */
 	uint64_t netns;                  /* inode of the network namespace */
 	char capture[16];                /* "kernel", "xdp" */
 	int64_t since_utc_s;             /* when the interface was taken up first, by whichever generation */
-	struct interface_stats base;     /* its counters at that time */
+	struct interface_stats base;     /* its counters when counting began */
 	bool promiscuous;                /* we switched that on: kernel_detach() and kernel_reap() switch it off */
 	uint64_t fields[TALLY_GRAINS];
 	enum account_of of;
@@ -109,7 +109,7 @@ struct kernel_config {                   /* strings are borrowed for the call */
 	bool mirror;                     /* with xdp: count and drop; no egress */
 	bool loopback;                   /* each frame goes out and comes in: ingress alone */
 	const char *pins;                /* the ledger's directory in a bpffs; NULL = unpinned */
-	struct interface_stats base;     /* now; for the description, unless an older generation goes on */
+	struct interface_stats base;     /* now; only where they cannot be read again at the moment that counting begins */
 	int64_t now_utc_s;
 	bool promiscuous;                /* the caller has switched that on (netlink_set_promiscuous()); goes on over a restart */
 	bool clsact;                     /* tests: as if this kernel had no tcx */

@@ -27,6 +27,7 @@ struct kernel_described {
 	uint32_t cpus;                   /* possible CPUs: one table each */
 	uint32_t slots[TALLY_GRAINS];    /* of a table, a power of two; 0 = the grain is not used */
 	bool wide[TALLY_GRAINS];
+	bool base_is_now;                /* not written: d.base is to be read when the tables are ready */
 };
 
 static inline uint32_t kernel_slot_bytes(const struct kernel_described *k, unsigned grain)

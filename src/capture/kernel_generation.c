@@ -164,6 +164,17 @@ static int make_tables(struct kernel_generation *g, unsigned grain, int outer, c
 	return code;
 }
 
+/* To load programs and make tables takes a moment, in which frames come that the interface counts and we do not. */
+static void read_base(struct kernel_generation *g)
+{
+	struct netlink *n;
+
+	if (!g->about.base_is_now || netlink_open(&n, NULL) < 0)
+		return;
+	(void)netlink_stats(n, g->about.d.ifindex, &g->about.d.base, NULL);
+	netlink_close(&n);
+}
+
 static int make_description(struct kernel_generation *g, const char *dir, struct err *e)
 {
 	char *text;
@@ -227,6 +238,8 @@ static int make_all(struct kernel_generation *g, const struct kernel_loaded *loa
 		if (g->about.slots[grain])
 			code = make_tables(g, grain, loaded->outer[grain], dir, e);
 	fault_point("kernel_half_pinned");
+	if (code == 0)
+		read_base(g);
 	if (code == 0)
 		code = make_description(g, dir, e);
 	return code == 0 ? pin_programs(g, dir, e) : code;

@@ -66,7 +66,8 @@ static void keep_slots(struct kernel_beginning *b, const struct kernel_generatio
 static struct kernel_beginning begin(const struct kernel_point *k)
 {
 	struct kernel_beginning b = {
-		.since_utc_s = k->config.now_utc_s, .base = k->config.base, .promiscuous = k->config.promiscuous,
+		.since_utc_s = k->config.now_utc_s, .base = k->config.base, .anew = true,
+		.promiscuous = k->config.promiscuous,
 	};
 	const struct kernel_generation *before;
 	const struct kernel_description *d;
@@ -83,6 +84,7 @@ static struct kernel_beginning begin(const struct kernel_point *k)
 			return b;
 	b.since_utc_s = d->since_utc_s;
 	b.base = d->base;
+	b.anew = false;
 	return b;
 }
 

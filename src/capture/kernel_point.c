@@ -151,6 +151,7 @@ static int describe(struct kernel_described *about, const struct kernel_point *k
 	d->netns = kernel_netns();
 	d->since_utc_s = b->since_utc_s;
 	d->base = b->base;
+	about->base_is_now = b->anew;
 	d->promiscuous = b->promiscuous;
 	snprintf(d->capture, sizeof d->capture, "%s", k->config.xdp ? "xdp" : "kernel");
 	memcpy(about->hooks, k->hooks_text, sizeof about->hooks);

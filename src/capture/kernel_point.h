@@ -31,6 +31,7 @@ struct kernel_point {
 struct kernel_beginning {
 	int64_t since_utc_s;
 	struct interface_stats base;
+	bool anew;                         /* base: better as it is when the tables are ready */
 	bool promiscuous;
 	uint32_t slots[TALLY_GRAINS];      /* at least */
 };
