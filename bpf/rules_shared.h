@@ -11,7 +11,7 @@
 #include <linux/types.h>
 
 #define RULES_HEAD 24  /* bytes of the virtual frame; 20 are read */
-#define RULES_CHUNK 200 /* rules of one program */
+#define RULES_CHUNK 100 /* rules of one program: what the verifier does grows faster than that */
 
 /* PERCPU_ARRAY of one entry. "Virtual": the frame as on the wire, with its tag. */
 struct rules_scratch {

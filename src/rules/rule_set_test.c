@@ -147,6 +147,70 @@ static void tags_are_put_back(void **state)
 	rule_set_close(&set);
 }
 
+/* ---- rules that have nothing to do with each other ---- */
+
+#define TANGLED 96
+#define BYTES 32
+
+static unsigned one_of(unsigned rule)
+{
+	return 20 + rule % BYTES;
+}
+
+static unsigned other_of(unsigned rule)
+{
+	return 20 + (rule * 7 + rule / BYTES + 5) % BYTES;
+}
+
+static bool tangled_match(const uint8_t *bytes, unsigned rule)
+{
+	return bytes[one_of(rule)] > 127 && bytes[other_of(rule)] > 99;
+}
+
+/* Each byte is in several rules, with others: nearly each frame comes to states that no other has, and the machine
+ * is divided again and again. */
+static void tangled_rules_divide_the_machine(void **state)
+{
+	char text[8192] = "";
+	struct rule_set *set;
+	struct dice d = { .seed = 9 };
+	uint64_t want[TANGLED] = { 0 };
+
+	(void)state;
+	for (unsigned i = 0, len = 0; i < TANGLED; i++)
+		len += (unsigned)snprintf(text + len, sizeof text - len, "r%u;ether[%u] > 127 and ether[%u] > 99\n", i, one_of(i),
+					  other_of(i));
+	set = open_set(text, LINKTYPE_ETHERNET);
+	for (unsigned n = 0; n < 20000; n++) {
+		uint8_t bytes[20 + BYTES];
+		struct frame frame = { .linktype = LINKTYPE_ETHERNET, .bytes = bytes, .cap_len = sizeof bytes, .wire_len = 100 };
+		uint32_t ids[TANGLED];
+
+		for (unsigned i = 0; i < sizeof bytes; i++)
+			bytes[i] = (uint8_t)dice_throw(&d, 256);
+		for (unsigned i = 0; i < TANGLED; i++)
+			want[i] += tangled_match(bytes, i);
+		count_one(set, &frame);
+		if (n % 16 == 0) {
+			size_t matched = rule_set_match(set, &frame, ids);
+
+			for (size_t i = 0; i < matched; i++)
+				assert_true(tangled_match(bytes, ids[i]));
+		}
+	}
+	for (unsigned i = 0; i < TANGLED; i++) {
+		struct tally got = rule_set_tally(set, i);
+
+		assert_int_equal(got.packets, want[i]);
+		assert_int_equal(got.l2_bytes, 100 * want[i]);
+	}
+	print_message("%zu machines, %zu states, %zu KiB\n", rule_set_size(set).machines, rule_set_size(set).states,
+		      rule_set_size(set).bytes >> 10);
+	assert_true(rule_set_size(set).machines > 1);
+	assert_true(rule_set_size(set).bytes < 128u << 20);
+	rule_set_close(&set);
+}
+
 /* ---- the captures' truth ---- */
 
 struct truth {
@@ -267,6 +331,7 @@ int main(void)
 		cmocka_unit_test(never_and_same),
 		cmocka_unit_test(an_empty_set),
 		cmocka_unit_test(tags_are_put_back),
+		cmocka_unit_test(tangled_rules_divide_the_machine),
 		cmocka_unit_test(truth_of_captures),
 	};
 

@@ -29,12 +29,16 @@
 static const char *const expressions[PROGRAMS] = {
 	"arp", "ip", "ip6", "tcp", "udp", "icmp", "tcp port 80", "udp port 53", "port 443", "not port 80",
 	"portrange 1024-65535",
-	"net 10.0.0.0/8", "src net 192.168.0.0/16", "host 10.1.2.3", "ether broadcast", "ether multicast", "ip multicast",
-	"tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn", "ip[6:2] & 0x1fff != 0", "ip6[40] == 135", "greater 100", "less 64", "vlan",
-	"vlan and ip", "vlan 7", "vlan and udp port 53", "vlan and vlan", "mpls", "pppoes and ip", "ether[70] & 1 == 1",
+	"net 10.0.0.0/8", "src net 192.168.0.0/16", "host 10.1.2.3",
+	"ether broadcast", "ether multicast", "ip multicast",
+	"tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn", "ip[6:2] & 0x1fff != 0", "ip6[40] == 135", "greater 100", "less 64",
+	"vlan",
+	"vlan and ip", "vlan 7", "vlan and udp port 53", "vlan and vlan", "mpls", "pppoes and ip",
+	"ether[70] & 1 == 1",
 	"ether[14:2] > 0x8000", "ip[0] & 0xf > 5", "tcp src port 443 and tcp dst portrange 1-50000",
 	"ip[2:2] > len - 20",
-	"ether[15:4] > 0x7000000", "ether[ether[20] & 31] & 1 = 0", "udp[8:4] > 1", "ether[100:4] > 3 or arp", "sctp", "len > 5000",
+	"ether[15:4] > 0x7000000", "ether[ether[20] & 31] & 1 = 0", "udp[8:4] > 1",
+	"ether[100:4] > 3 or arp", "sctp", "len > 5000",
 };
 
 struct world {
