@@ -185,7 +185,7 @@ def faulty(step):
 
 def provoke(daemon):
     """Start, tick, reload, tick, end, until it dies of it: true if it did."""
-    for how, seconds in ((None, 1.5), (signal.SIGHUP, 1.5), (signal.SIGTERM, 10)):
+    for how, seconds in ((None, 1.2), (signal.SIGHUP, 1.2), (signal.SIGTERM, 10)):
         if how:
             daemon.process.send_signal(how)
         ended = wait_for_end(daemon, seconds)

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 
 import pytest
+from conftest import make_namespace
 from live_daemon import Sent, ends, wait_until
 from live_kernel import (HOSTS, NOTHING, SCHED_CLS, TCX_EGRESS, TCX_INGRESS, XDP, XDP_LINK, Kernel, attach_somebodys, attached,
                          check_equal, pinned)
@@ -38,9 +39,7 @@ def booked(daemon, interface="wire0"):
 
 @contextlib.contextmanager
 def third_namespace(wire):
-    name = wire.right.name + "x"
-    subprocess.run(["ip", "netns", "add", name], check=True, timeout=10)
-    other = type(wire.right)(name, "wire0")
+    other = make_namespace(wire.right.name + "x", "wire0")
     try:
         yield other
     finally:
