@@ -63,7 +63,7 @@ static struct frames read_frames(const char *path)
 /* The expressions of the file that libpcap takes for Ethernet, without identifiers. */
 static char **read_rules(const char *path, size_t *ret_count)
 {
-	struct rule_source from = { path, "02:00:00:00:00:01" };
+	struct rule_source from = { path, "02:00:00:00:00:01", NULL };
 	struct rule_file *file = NULL;
 	struct err e;
 	char **ret;
@@ -102,7 +102,7 @@ static void write_more(FILE *to, size_t i)
 
 static struct rule_file *make_rules(char **expressions, size_t count, size_t want)
 {
-	struct rule_source from = { "made", NULL };
+	struct rule_source from = { "made", NULL, NULL };
 	struct rule_file *file = NULL;
 	char *text = NULL;
 	size_t len = 0, step = want < count ? count / want : 1;

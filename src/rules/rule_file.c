@@ -14,7 +14,7 @@
 
 struct parse {
 	struct rule_file *file;
-	const char *mac;
+	const struct rule_source *from;
 	struct rule_mistakes *mistakes;
 	size_t room;         /* of file->rules */
 	uint32_t *slots;     /* hash table of identifiers: index + 1 */
@@ -178,8 +178,8 @@ static size_t expand_one(struct parse *p, const struct rule *rule, struct slice 
 	size_t len;
 
 	if (rest.len >= sizeof mac - 1 && memcmp(rest.at, mac, sizeof mac - 1) == 0) {
-		if (p->mac)
-			return text_append(p, p->mac, strlen(p->mac)) ? sizeof mac - 1 : 0;
+		if (p->from->mac)
+			return text_append(p, p->from->mac, strlen(p->from->mac)) ? sizeof mac - 1 : 0;
 		rule_mistakes_add(p->mistakes, p->file, rule, "$MAC: there is no interface here, write its address");
 		return 0;
 	}
@@ -252,10 +252,15 @@ static void take_rule(struct parse *p, struct slice identifier, struct slice exp
 	}
 	rule->line = line;
 	rule->expression = NULL;
-	if (expand(p, rule, expression))
+	if (expand(p, rule, expression)) {
+		struct err e;
+
 		rule->expression = strdup(p->text);
-	else if (!p->no_memory)
+		if (p->from->check && p->from->check(p->text, &e) < 0)
+			rule_mistakes_add(p->mistakes, p->file, rule, e.msg);
+	} else if (!p->no_memory) {
 		rule->expression = strdup("");
+	}
 	if (!rule->expression) {
 		free(rule->identifier);
 		p->no_memory = true;
@@ -334,7 +339,7 @@ int rule_file_parse(struct rule_file **ret, const struct rule_source *from, stru
 {
 	struct rule_file *file = calloc(1, sizeof *file);
 	struct rule_mistakes own = { 0 };
-	struct parse p = { .file = file, .mac = from->mac, .mistakes = mistakes ? mistakes : &own };
+	struct parse p = { .file = file, .from = from, .mistakes = mistakes ? mistakes : &own };
 	int code = 0;
 
 	p.mistakes_before = p.mistakes->count;

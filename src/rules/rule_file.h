@@ -44,10 +44,12 @@ void rule_mistakes_free(struct rule_mistakes *m);
 struct rule_source {
 	const char *path; /* also what the messages say */
 	const char *mac;  /* aa:bb:cc:dd:ee:ff; NULL = there is no interface, and $MAC is a mistake */
+	/* What else must hold of each expression, so that all mistakes are said together and in the file's order:
+	 * 0 or negative and a sentence. rule_set_check() asks libpcap. NULL = nothing. */
+	int (*check)(const char *expression, struct err *e);
 };
 
-/* -EINVAL: what is wrong is in `mistakes`, *e says how much; -EFBIG, -ENOMEM; as open(2) and read(2). Not whether
- * libpcap takes the expressions: rule_set_open() says. */
+/* -EINVAL: what is wrong is in `mistakes`, *e says how much; -EFBIG, -ENOMEM; as open(2) and read(2). */
 int rule_file_read(struct rule_file **ret, const struct rule_source *from, struct rule_mistakes *mistakes, struct err *e);
 /* The same of text in memory. */
 int rule_file_parse(struct rule_file **ret, const struct rule_source *from, struct slice text,

@@ -15,7 +15,7 @@
 
 static int parse(struct rule_file **ret, const char *text, size_t len, const char *mac, struct rule_mistakes *m)
 {
-	const struct rule_source from = { "f", mac };
+	const struct rule_source from = { "f", mac, NULL };
 	struct err e;
 
 	return rule_file_parse(ret, &from, (struct slice){ (const uint8_t *)text, len }, m, &e);
@@ -178,7 +178,7 @@ static void long_lines(void **state)
 static void files_are_read(void **state)
 {
 	char path[] = "/tmp/nettally-rules-XXXXXX";
-	struct rule_source from = { path, NULL };
+	struct rule_source from = { path, NULL, NULL };
 	struct rule_file *file = NULL;
 	int fd = mkstemp(path);
 	struct err e;

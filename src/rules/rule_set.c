@@ -38,6 +38,15 @@ struct rule_set {
 
 /* ---- compiling ---- */
 
+int rule_set_check(const char *expression, struct err *e)
+{
+	struct program p = { 0 };
+	int code = program_compile(&p, expression, LINKTYPE_ETHERNET, e);
+
+	program_free(&p);
+	return code < 0 ? code : 0;
+}
+
 /* 0; -EINVAL: a mistake, said. */
 static int compile_rule(struct rule_set *s, const struct rule_file *file, size_t i, struct rule_mistakes *mistakes)
 {

@@ -20,6 +20,10 @@
 
 struct rule_set;
 
+/* For struct rule_source: whether libpcap takes it for Ethernet; one that can match nothing is taken. One thread at
+ * a time. */
+int rule_set_check(const char *expression, struct err *e);
+
 /* -EINVAL: expressions that libpcap takes neither for this link type nor for Ethernet; all of them are in
  * `mistakes` (may be NULL) as FILE:LINE: identifier: message, *e says how many. -ENOMEM. */
 int rule_set_open(struct rule_set **ret, const struct rule_file *file, uint16_t linktype, struct rule_mistakes *mistakes,

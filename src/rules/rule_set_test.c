@@ -20,7 +20,7 @@
 
 static struct rule_file *parse(const char *text)
 {
-	const struct rule_source from = { "rules", "02:00:00:00:00:01" };
+	const struct rule_source from = { "rules", "02:00:00:00:00:01", NULL };
 	struct rule_file *file = NULL;
 	struct err e;
 
@@ -67,6 +67,27 @@ static void mistakes_are_said_at_once(void **state)
 	assert_string_equal(e.msg, "rules: mistakes: 2");
 	rule_mistakes_free(&m);
 	rule_file_free(&file);
+}
+
+static void all_kinds_of_mistakes_in_order(void **state)
+{
+	static const char text[] = "a;tcp port and\nb\nnever;ip and ip6\nc;${x}\nd;nonsense here\n";
+	const struct rule_source from = { "rules", NULL, rule_set_check };
+	struct rule_file *file = NULL;
+	struct rule_mistakes m = { 0 };
+	const char *at;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(rule_file_parse(&file, &from, (struct slice){ (const uint8_t *)text, sizeof text - 1 }, &m, &e),
+			 -EINVAL);
+	assert_int_equal(m.count, 4);
+	at = strstr(m.text, "rules:1: a: ");
+	assert_ptr_equal(at, m.text);
+	assert_non_null(at = strstr(at, "\nrules:2: b: no ';'"));
+	assert_non_null(at = strstr(at, "\nrules:4: c: ${x}: "));
+	assert_non_null(strstr(at, "\nrules:5: d: "));
+	rule_mistakes_free(&m);
 }
 
 static void never_and_same(void **state)
@@ -246,7 +267,7 @@ static struct rule_file *rules_of_data(const char *data)
 {
 	struct rule_file *file = NULL;
 	char path[512];
-	struct rule_source from = { path, NULL };
+	struct rule_source from = { path, NULL, NULL };
 	struct err e;
 
 	snprintf(path, sizeof path, "%s/pcap/rules.txt", data);
@@ -328,6 +349,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mistakes_are_said_at_once),
+		cmocka_unit_test(all_kinds_of_mistakes_in_order),
 		cmocka_unit_test(never_and_same),
 		cmocka_unit_test(an_empty_set),
 		cmocka_unit_test(tags_are_put_back),

@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void parse(struct slice text, const char *mac)
 {
-	const struct rule_source from = { "fuzz", mac };
+	const struct rule_source from = { "fuzz", mac, NULL };
 	struct rule_mistakes mistakes = { 0 };
 	struct rule_file *file = NULL;
 	struct err e;
