@@ -43,11 +43,12 @@ int kernel_quiet_open(struct kernel_quiet *ret)
 {
 	struct kernel_quiet q = { -1, -1 };
 	int code;
+	KERNEL_OPTS(bpf_map_create_opts, opts);
 
 	q.inner = bpf_map_create(BPF_MAP_TYPE_ARRAY, "nt_quiet", 4, 8, 1, NULL);
 	if (q.inner < 0)
 		return -errno;
-	const struct bpf_map_create_opts opts = { .sz = sizeof opts, .inner_map_fd = (uint32_t)q.inner };
+	opts.inner_map_fd = (uint32_t)q.inner;
 	q.outer = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "nt_quiet", 4, 4, 1, &opts);
 	if (q.outer < 0) {
 		code = -errno;
@@ -83,8 +84,8 @@ int kernel_program_idle(bool xdp)
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = xdp ? (int)XDP_PASS : IDLE_NEXT },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
-	struct bpf_prog_load_opts opts = { .sz = sizeof opts };
 	int fd;
+	KERNEL_OPTS(bpf_prog_load_opts, opts);
 
 	if (xdp) {
 		/* As in the section "xdp.frags": a link's next program must be like its first. */
@@ -148,9 +149,11 @@ int kernel_link_facts(int link, struct kernel_link_facts *ret)
 
 int kernel_array(const char *name, uint32_t value_size, uint32_t count)
 {
-	const struct bpf_map_create_opts opts = { .sz = sizeof opts, .map_flags = BPF_F_MMAPABLE };
-	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, name, 4, value_size, count, &opts);
+	int fd;
+	KERNEL_OPTS(bpf_map_create_opts, opts);
 
+	opts.map_flags = BPF_F_MMAPABLE;
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, name, 4, value_size, count, &opts);
 	return fd < 0 ? -errno : fd;
 }
 

@@ -10,6 +10,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+/* Declares options of libbpf's: it refuses any byte behind the fields that it knows, padding too, that is not 0. */
+#define KERNEL_OPTS(type, name)                                                                                     \
+	struct type name;                                                                                           \
+	memset(&(name), 0, sizeof(name));                                                                           \
+	(name).sz = sizeof(name)
 
 /* Waits until every program that runs now has ended: updates an element of an array of maps with itself,
  * which ends in synchronize_rcu() (kernel/bpf/syscall.c, maybe_wait_bpf_programs()). */

@@ -34,32 +34,29 @@ uint32_t kernel_clsact_handle(const char *dir)
 	return hash % 0xfffffff + 1;
 }
 
-static struct bpf_tc_hook clsact_hook(const struct kernel_hook *h)
+static void clsact_place(const struct kernel_hook *h, struct bpf_tc_hook *hook, struct bpf_tc_opts *filter)
 {
-	return (struct bpf_tc_hook){
-		.sz = sizeof(struct bpf_tc_hook), .ifindex = (int)h->ifindex,
-		.attach_point = h->side == TALLY_INGRESS ? BPF_TC_INGRESS : BPF_TC_EGRESS,
-	};
-}
-
-static struct bpf_tc_opts clsact_filter(const struct kernel_hook *h)
-{
-	return (struct bpf_tc_opts){ .sz = sizeof(struct bpf_tc_opts), .handle = h->handle, .priority = CLSACT_PRIORITY };
+	hook->ifindex = (int)h->ifindex;
+	hook->attach_point = h->side == TALLY_INGRESS ? BPF_TC_INGRESS : BPF_TC_EGRESS;
+	filter->handle = h->handle;
+	filter->priority = CLSACT_PRIORITY;
 }
 
 uint32_t kernel_clsact_program(const struct kernel_hook *h)
 {
-	const struct bpf_tc_hook hook = clsact_hook(h);
-	struct bpf_tc_opts filter = clsact_filter(h);
+	KERNEL_OPTS(bpf_tc_hook, hook);
+	KERNEL_OPTS(bpf_tc_opts, filter);
 
+	clsact_place(h, &hook, &filter);
 	return bpf_tc_query(&hook, &filter) < 0 ? 0 : filter.prog_id;
 }
 
 static int clsact_set(const struct kernel_hook *h, int program)
 {
-	const struct bpf_tc_hook hook = clsact_hook(h);
-	struct bpf_tc_opts filter = clsact_filter(h);
+	KERNEL_OPTS(bpf_tc_hook, hook);
+	KERNEL_OPTS(bpf_tc_opts, filter);
 
+	clsact_place(h, &hook, &filter);
 	filter.prog_fd = program;
 	filter.flags = BPF_TC_F_REPLACE;
 	return bpf_tc_attach(&hook, &filter);
@@ -67,15 +64,26 @@ static int clsact_set(const struct kernel_hook *h, int program)
 
 static void clsact_drop(const struct kernel_hook *h)
 {
-	const struct bpf_tc_hook hook = clsact_hook(h);
-	const struct bpf_tc_opts filter = clsact_filter(h);
+	KERNEL_OPTS(bpf_tc_hook, hook);
+	KERNEL_OPTS(bpf_tc_opts, filter);
 
+	clsact_place(h, &hook, &filter);
 	(void)bpf_tc_detach(&hook, &filter); /* the qdisc stays: others may use it */
+}
+
+static int clsact_add_qdisc(const struct kernel_hook *h)
+{
+	int code;
+	KERNEL_OPTS(bpf_tc_hook, hook);
+
+	hook.ifindex = (int)h->ifindex;
+	hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
+	code = bpf_tc_hook_create(&hook);
+	return code == -EEXIST ? 0 : code;
 }
 
 static int clsact_take(struct kernel_hook *h, const char *interface, struct err *e)
 {
-	struct bpf_tc_hook hook = clsact_hook(h);
 	int idle, code;
 
 	h->kind = KERNEL_HOOK_CLSACT;
@@ -83,8 +91,8 @@ static int clsact_take(struct kernel_hook *h, const char *interface, struct err 
 	h->fresh = h->program_id == 0;
 	if (!h->fresh)
 		return 0;
-	code = bpf_tc_hook_create(&hook);
-	if (code < 0 && code != -EEXIST)
+	code = clsact_add_qdisc(h);
+	if (code < 0)
 		return err_errno(e, code, "%s: cannot add a clsact qdisc", interface);
 	idle = kernel_program_idle(false);
 	code = idle < 0 ? idle : clsact_set(h, idle);
@@ -179,10 +187,11 @@ static int refused_xdp(int code, const char *interface, struct err *e)
 
 static int make_link(struct kernel_hook *h, const char *interface, struct err *e)
 {
-	const struct bpf_link_create_opts opts = { .sz = sizeof opts, .flags = XDP_FLAGS_DRV_MODE };
 	const bool xdp = h->kind == KERNEL_HOOK_XDP;
 	int idle = kernel_program_idle(xdp), link;
+	KERNEL_OPTS(bpf_link_create_opts, opts);
 
+	opts.flags = XDP_FLAGS_DRV_MODE;
 	if (idle < 0)
 		return err_errno(e, idle, "%s: cannot load a program", interface);
 	if (xdp) {

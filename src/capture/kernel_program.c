@@ -279,8 +279,10 @@ static int load(struct tally_bpf *skel, const struct kernel_build *b, char *log,
 /* What libbpf has to say goes into `log`, or nowhere. */
 static struct tally_bpf *open_skeleton(char *log)
 {
-	const struct bpf_object_open_opts opts = { .sz = sizeof opts, .kernel_log_buf = log, .kernel_log_size = LOG_BYTES };
+	KERNEL_OPTS(bpf_object_open_opts, opts);
 
+	opts.kernel_log_buf = log;
+	opts.kernel_log_size = LOG_BYTES;
 	libbpf_set_print(NULL);
 	return tally_bpf__open_opts(&opts);
 }

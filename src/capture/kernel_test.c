@@ -488,9 +488,11 @@ static void reaped_wherever_it_is(void **state)
 
 static int foreign_program(void)
 {
-	const struct bpf_link_create_opts opts = { .sz = sizeof opts, .flags = XDP_FLAGS_DRV_MODE };
-	int program = kernel_program_idle(true);
-	int link = bpf_link_create(program, (int)if_nametoindex("near"), BPF_XDP, &opts);
+	int program = kernel_program_idle(true), link;
+	KERNEL_OPTS(bpf_link_create_opts, opts);
+
+	opts.flags = XDP_FLAGS_DRV_MODE;
+	link = bpf_link_create(program, (int)if_nametoindex("near"), BPF_XDP, &opts);
 
 	close(program);
 	return link;
