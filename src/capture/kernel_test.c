@@ -452,6 +452,12 @@ static void reap(const char *interface, unsigned frames)
 	assert_false(exists(interface));
 }
 
+/* The end of a veth sends only once the kernel has seen to it that the other is up again, within a second. */
+static void far_up_again(void)
+{
+	assert_int_equal(run("ip link set far down && ip link set far up"), 0);
+}
+
 static void reaped_wherever_it_is(void **state)
 {
 	const struct kernel_form form = by_host();
@@ -463,6 +469,7 @@ static void reaped_wherever_it_is(void **state)
 	kernel_close(&k);
 	send_frames("far", 10, false);
 	assert_int_equal(run("ip link set near down && ip link set near name near2 && ip link set near2 up"), 0);
+	far_up_again();
 	send_frames("far", 5, false);
 	reap("near", 15);
 	assert_int_not_equal(run("bpftool net show dev near2 | grep -q tally"), 0);
@@ -478,6 +485,7 @@ static void reaped_wherever_it_is(void **state)
 	}
 	usleep(50000);
 	assert_int_equal(run("ip link set near2 netns %d && nsenter -t %d -n ip link set near2 up", holder, holder), 0);
+	far_up_again();
 	send_frames("far", 5, false);
 	reap("near2", 15);
 	send_frames("far", 5, false);
