@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* table.h -- the configuration, the tables, and the booking of a look in them.
+/* table.h -- the configuration, the tables, and the booking of a look in them, whatever it is.
  *
  * `config` is read-only and known to the verifier: what no account needs is taken out of the program as it is
- * loaded. What is left of a test is the load of the word, so each word is read once.
+ * loaded. What is left of a test is the load of the word.
  *
- * A frame takes the short way: key in registers, home bucket only. What finds no room there, and what the short
- * parser left over, is booked by book_slowly(). */
+ * plain.h has a shorter way for plain frames; it comes here with those whose home bucket is full. */
 #ifndef NETTALLY_BPF_TABLE_H
 #define NETTALLY_BPF_TABLE_H
 
@@ -61,12 +60,13 @@ static __always_inline int grain_has(__u32 grain)
 	return config.grains & 1u << grain;
 }
 
+/* TALLY_INDEX of this CPU. Read once a frame: all of it belongs to one epoch. */
 static __always_inline __u32 table_index(void)
 {
 	__u32 index = bpf_get_smp_processor_id();
 
 	if (*(volatile __u32 *)&control.active)
-		index += config.cpus; /* TALLY_INDEX; a branch costs less than a product */
+		index += config.cpus; /* a branch costs less than a product */
 	return index;
 }
 
@@ -79,12 +79,12 @@ static __noinline int local_look_up(__u32 family, __u64 first, __u64 end)
 	return bpf_map_lookup_elem(&local, &key) ? LOCALITY_LOCAL : LOCALITY_REMOTE;
 }
 
-static __always_inline int locality_ip4(const __u64 *host)
+static __always_inline int locality_ip4(__u32 addr)
 {
-	const __u32 addr = mapped_ip4_address(host[1]), count = config.local4_count;
+	const __u32 count = config.local4_count;
 
 	if (count > TALLY_LOCAL_INLINE)
-		return local_look_up(TALLY_IP4, host[0], host[1]);
+		return local_look_up(TALLY_IP4, 0, mapped_ip4(addr));
 #pragma unroll
 	for (unsigned i = 0; i < TALLY_LOCAL_INLINE; i++)
 		if (i < count && (addr & config.local4[i].mask) == config.local4[i].network)
@@ -92,16 +92,16 @@ static __always_inline int locality_ip4(const __u64 *host)
 	return LOCALITY_REMOTE;
 }
 
-static __always_inline int locality_ip6(const __u64 *host)
+static __always_inline int locality_ip6(__u64 first, __u64 end)
 {
 	const __u32 count = config.local6_count;
 
 	if (count > TALLY_LOCAL_INLINE)
-		return local_look_up(TALLY_IP6, host[0], host[1]);
+		return local_look_up(TALLY_IP6, first, end);
 #pragma unroll
 	for (unsigned i = 0; i < TALLY_LOCAL_INLINE; i++)
-		if (i < count && (host[0] & config.local6[i].mask[0]) == config.local6[i].network[0] &&
-		    (host[1] & config.local6[i].mask[1]) == config.local6[i].network[1])
+		if (i < count && (first & config.local6[i].mask[0]) == config.local6[i].network[0] &&
+		    (end & config.local6[i].mask[1]) == config.local6[i].network[1])
 			return LOCALITY_LOCAL;
 	return LOCALITY_REMOTE;
 }
@@ -112,9 +112,9 @@ static __always_inline int locality_of(const struct look *l, __u32 side)
 	const __u64 *host = side == TALLY_RX ? l->dst : l->src;
 
 	if (l->family == TALLY_IP4)
-		return locality_ip4(host);
+		return locality_ip4(mapped_ip4_address(host[1]));
 	if (l->family == TALLY_IP6)
-		return locality_ip6(host);
+		return locality_ip6(host[0], host[1]);
 	return LOCALITY_REMOTE;
 }
 
@@ -271,17 +271,6 @@ static __always_inline int bucket_book(void *bucket, __u32 first, const struct l
 	return 0;
 }
 
-/* Of one grain and side, in the home bucket. False: not booked. */
-static __always_inline int book_at_home(void *table, const struct look *l, __u32 grain, __u32 fields, __u64 small, __u32 side,
-					int words, struct tally_sums *s)
-{
-	__u64 place = hash_of(l, fields, small, side, words) >> (config.shift[grain] - 3);
-	__u32 index = place >> 3;
-	void *bucket = bpf_map_lookup_elem(table, &index);
-
-	return bucket && bucket_book(bucket, place & (TALLY_BUCKET - 1), l, fields, small, side, words, &s->used[grain]);
-}
-
 static __always_inline int side_wanted(__u32 of, __u32 locality)
 {
 	return of == OF_BOTH || (locality == LOCALITY_LOCAL) == (of == OF_LOCAL);
@@ -305,7 +294,7 @@ static __always_inline __u64 small_of_side(__u64 small, __u32 fields, __u32 side
 struct far {
 	const struct look *look;
 	__u64 small, place;
-	__u32 side, booked;
+	__u32 side, index, booked;
 };
 
 static __always_inline __u64 far_place(const struct far *f, __u32 grain, int words)
@@ -315,7 +304,7 @@ static __always_inline __u64 far_place(const struct far *f, __u32 grain, int wor
 
 static __always_inline int far_bucket(struct far *f, __u32 i, void *table, __u32 grain, int words)
 {
-	__u32 at = ((f->place >> 3) + i) & config.bucket_mask[grain], index = table_index();
+	__u32 at = ((f->place >> 3) + i) & config.bucket_mask[grain], index = f->index;
 	struct tally_sums *s = bpf_map_lookup_elem(&sums, &index);
 	void *bucket = bpf_map_lookup_elem(table, &at);
 
@@ -330,7 +319,7 @@ static __always_inline int far_bucket(struct far *f, __u32 i, void *table, __u32
 
 static long far_party_step(__u32 i, struct far *f)
 {
-	__u32 index = table_index();
+	__u32 index = f->index;
 	void *table = bpf_map_lookup_elem(&party, &index);
 
 	if (!table)
@@ -342,7 +331,7 @@ static long far_party_step(__u32 i, struct far *f)
 
 static long far_plain_step(__u32 i, struct far *f)
 {
-	__u32 index = table_index();
+	__u32 index = f->index;
 	void *table = bpf_map_lookup_elem(&plain, &index);
 
 	if (!table)
@@ -354,7 +343,7 @@ static long far_plain_step(__u32 i, struct far *f)
 
 static __always_inline void book_other(const struct far *f, __u32 grain, __u32 locality)
 {
-	__u32 index = table_index();
+	__u32 index = f->index;
 	struct tally_sums *s = bpf_map_lookup_elem(&sums, &index);
 
 	if (!s)
@@ -364,10 +353,10 @@ static __always_inline void book_other(const struct far *f, __u32 grain, __u32 l
 }
 
 /* Not static: the verifier looks at such a function once, not again for each way that leads to it. */
-__noinline int book_side_slowly(const struct look *l, __u32 side)
+__noinline int book_side_slowly(const struct look *l, __u32 index, __u32 side)
 {
 	const __u32 fields = config.fields[TALLY_PARTY], of = config.of;
-	struct far f = { .look = l, .side = side & 1 };
+	struct far f = { .look = l, .index = index, .side = side & 1 };
 	__u32 locality;
 
 	if (!l)
@@ -386,9 +375,9 @@ __noinline int book_side_slowly(const struct look *l, __u32 side)
 	return 0;
 }
 
-__noinline int book_plain_slowly(const struct look *l)
+__noinline int book_plain_slowly(const struct look *l, __u32 index)
 {
-	struct far f = { .look = l };
+	struct far f = { .look = l, .index = index };
 
 	if (!l)
 		return 0;
@@ -411,88 +400,18 @@ static __always_inline struct look *slow_look_of_cpu(void)
 }
 
 /* Books the slow look. */
-static __always_inline void book_slowly(__u32 which)
+static __always_inline void book_slowly(__u32 which, __u32 index)
 {
 	const struct look *l = slow_look_of_cpu();
 
 	if (!l)
 		return;
 	if (which & BOOK_RX && grain_has(TALLY_PARTY))
-		book_side_slowly(l, TALLY_RX);
+		book_side_slowly(l, index, TALLY_RX);
 	if (which & BOOK_TX && grain_has(TALLY_PARTY))
-		book_side_slowly(l, TALLY_TX);
+		book_side_slowly(l, index, TALLY_TX);
 	if (which & BOOK_PLAIN && grain_has(TALLY_PLAIN))
-		book_plain_slowly(l);
-}
-
-/* ---- the short way: what it cannot book stays set in the result ---- */
-
-static __always_inline int book_grain_side(void *table, const struct look *l, __u32 grain, __u32 fields, __u64 small,
-					   __u32 side, struct tally_sums *s)
-{
-	if (unlikely(config.wide & 1u << grain))
-		return book_at_home(table, l, grain, fields, small, side, TALLY_WIDE_WORDS, s);
-	return book_at_home(table, l, grain, fields, small, side, TALLY_NARROW_WORDS, s);
-}
-
-static __always_inline __u32 book_party(const struct look *l, __u32 index, struct tally_sums *s)
-{
-	const __u32 fields = config.fields[TALLY_PARTY], of = config.of;
-	void *table = bpf_map_lookup_elem(&party, &index);
-	__u64 small = small_of(l, fields);
-	__u32 left = 0;
-
-	if (!table)
-		return 0;
-#pragma unroll
-	for (__u32 side = TALLY_RX; side < TALLY_SIDES; side++) {
-		__u32 locality = locality_if_asked(l, fields, of, side);
-
-		if (side_wanted(of, locality) &&
-		    !book_grain_side(table, l, TALLY_PARTY, fields, small_of_side(small, fields, side, locality), side, s))
-			left |= 1u << side;
-	}
-	return left;
-}
-
-static __always_inline __u32 book_plain(const struct look *l, __u32 index, struct tally_sums *s)
-{
-	const __u32 fields = config.fields[TALLY_PLAIN];
-	void *table = bpf_map_lookup_elem(&plain, &index);
-
-	if (!table || book_grain_side(table, l, TALLY_PLAIN, fields, small_of(l, fields), TALLY_RX, s))
-		return 0;
-	return BOOK_PLAIN;
-}
-
-/* Adds the frame to the sums of its hook; it came as `frame_bytes`. */
-static __always_inline void sums_add(struct tally_sums *s, const struct look *l, __u32 frame_bytes)
-{
-	struct tally_hook_sums *h = &s->hooks[l->hook & 1];
-
-	h->frames++;
-	h->l2_bytes += l->l2_bytes;
-	if (unlikely(l->l2_bytes != frame_bytes)) {
-		h->more_packets += l->packets - 1;
-		h->more_bytes += l->l2_bytes - frame_bytes;
-	}
-	if (l->malformed)
-		h->malformed++;
-}
-
-static __always_inline __u32 book(const struct look *l, __u32 frame_bytes)
-{
-	__u32 index = table_index(), left = 0;
-	struct tally_sums *s = bpf_map_lookup_elem(&sums, &index);
-
-	if (!s)
-		return 0;
-	sums_add(s, l, frame_bytes);
-	if (grain_has(TALLY_PARTY))
-		left |= book_party(l, index, s);
-	if (grain_has(TALLY_PLAIN))
-		left |= book_plain(l, index, s);
-	return left;
+		book_plain_slowly(l, index);
 }
 
 #endif

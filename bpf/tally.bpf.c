@@ -10,7 +10,9 @@ char LICENSE[] SEC("license") = "GPL"; /* what the kernel knows of GPL-2.0-or-la
 
 enum { TCX_NEXT = -1 }; /* TC_ACT_UNSPEC: the next filter, or the default */
 
-/* Of a super-packet in the general way: what its segments repeat. `added` = bytes that the kernel says, 0 = unknown. */
+/* ---- the long way ---- */
+
+/* Of a super-packet: what its segments repeat. */
 static __always_inline void add_segments(struct look *l, const struct walk *w, struct __sk_buff *skb)
 {
 	const __u32 headers = w->payload_at + w->header_bytes, gso_size = skb->gso_size;
@@ -31,17 +33,21 @@ static __always_inline void add_segments(struct look *l, const struct walk *w, s
 		l->l3_bytes += added - (segments - 1ull) * w->payload_at;
 }
 
-static __always_inline void add_tag(struct look *l, struct __sk_buff *skb)
+/* What the short way did not know when it added the frame as it came. */
+static __always_inline void sums_complete(struct tally_sums *s, const struct look *l, __u32 frame_bytes)
 {
-	if (skb->vlan_present)
-		l->l2_bytes += 4ull * l->packets;
+	struct tally_hook_sums *h = &s->hooks[l->hook & 1];
+
+	h->l2_bytes += l->l2_bytes - frame_bytes;
+	h->more_packets += l->packets - 1;
+	h->more_bytes += l->l2_bytes - frame_bytes;
+	h->malformed += l->malformed;
 }
 
-/* Fills the slow look, and adds it to the sums. */
-__noinline int look_at_skb(struct __sk_buff *skb, __u32 hook)
+/* Fills the slow look; completes the sums where the short way left all of the frame. */
+__noinline int look_at_skb(struct __sk_buff *skb, __u32 index, __u32 hook, __u32 left)
 {
 	struct walk w = { .ctx = skb, .end = skb->len, .look = slow_look_of_cpu() };
-	__u32 index = table_index();
 	struct tally_sums *s = bpf_map_lookup_elem(&sums, &index);
 
 	if (!w.look || !s)
@@ -51,99 +57,71 @@ __noinline int look_at_skb(struct __sk_buff *skb, __u32 hook)
 		w.look->vlan = 0x1000 | (skb->vlan_tci & 0xfff);
 	general_look(&w, config.raw_ip, 0);
 	add_segments(w.look, &w, skb);
-	add_tag(w.look, skb);
-	sums_add(s, w.look, w.end);
+	if (skb->vlan_present)
+		w.look->l2_bytes += 4ull * w.look->packets;
+	if (left == BOOK_ALL)
+		sums_complete(s, w.look, w.end);
 	return 0;
 }
 
-__noinline int look_at_xdp(struct xdp_md *xdp)
+__noinline int look_at_xdp(struct xdp_md *xdp, __u32 index, __u32 left)
 {
 	struct walk w = { .ctx = xdp, .end = bpf_xdp_get_buff_len(xdp), .look = slow_look_of_cpu() };
-	__u32 index = table_index();
 	struct tally_sums *s = bpf_map_lookup_elem(&sums, &index);
 
 	if (!w.look || !s)
 		return 0;
 	*w.look = (struct look){ .hook = TALLY_INGRESS };
 	general_look(&w, config.raw_ip, 1);
-	sums_add(s, w.look, w.end);
+	if (left == BOOK_ALL)
+		sums_complete(s, w.look, w.end);
 	return 0;
 }
 
-static __always_inline void book_plainly(const struct look *l, __u32 frame_bytes)
+/* ---- the programs ---- */
+
+static __always_inline int sums_begin(__u32 index, __u32 hook, __u32 frame_bytes)
 {
-	__u32 left = book(l, frame_bytes);
-	struct look *slow;
+	struct tally_sums *s = bpf_map_lookup_elem(&sums, &index);
 
-	if (likely(!left))
-		return;
-	slow = slow_look_of_cpu();
-	if (slow)
-		*slow = *l;
-	book_slowly(left);
-}
-
-/* Plain frames, of which l->vlan and l->l2_bytes are known. 0 = it is none: nothing was booked. */
-static __always_inline int count_plain(const __u8 *h, const __u8 *end, struct look *l, __u32 frame_bytes)
-{
-	__u32 rest = frame_bytes;
-	__u16 type;
-
-	if (h + 38 > end)
+	if (!s)
 		return 0;
-	if (config.raw_ip) {
-		type = h[0] >> 4 == 4 ? bpf_htons(ETHERTYPE_IP4) : bpf_htons(ETHERTYPE_IP6);
-	} else {
-		l->dst_mac = mac_key(h);
-		l->src_mac = mac_key(h + 6);
-		type = *(const __u16 *)(h + 12);
-		h += 14;
-		rest -= 14;
-	}
-	if (unlikely(is_tag(type))) {
-		if (!l->vlan)
-			l->vlan = 0x1000 | (bpf_ntohs(*(const __u16 *)h) & 0xfff);
-		type = *(const __u16 *)(h + 2);
-		h += 4;
-		rest -= 4;
-		if (is_tag(type)) {
-			type = *(const __u16 *)(h + 2);
-			h += 4;
-			rest -= 4;
-		}
-		if (h + 24 > end)
-			return 0;
-	}
-	if (likely(type == bpf_htons(ETHERTYPE_IP4))) {
-		l->ethertype = 0x10000 | ETHERTYPE_IP4;
-		if (!plain_ip4(h, rest, l))
-			return 0;
-		book_plainly(l, frame_bytes);
-		return 1;
-	}
-	if (type == bpf_htons(ETHERTYPE_IP6) && h + 44 <= end) {
-		l->ethertype = 0x10000 | ETHERTYPE_IP6;
-		if (!plain_ip6(h, rest, l))
-			return 0;
-		book_plainly(l, frame_bytes);
-		return 1;
-	}
-	return 0;
+	s->hooks[hook].frames++;
+	s->hooks[hook].l2_bytes += frame_bytes;
+	return 1;
+}
+
+/* A tag in metadata, of a frame that was booked the short way. */
+static __always_inline void sums_add_tag(__u32 index, __u32 hook)
+{
+	struct tally_sums *s = bpf_map_lookup_elem(&sums, &index);
+
+	if (!s)
+		return;
+	s->hooks[hook].l2_bytes += 4;
+	s->hooks[hook].more_bytes += 4;
 }
 
 static __always_inline int count_skb(struct __sk_buff *skb, __u32 hook)
 {
-	const __u32 frame_bytes = skb->len;
-	struct look l = { .hook = hook, .packets = 1, .l2_bytes = frame_bytes };
+	const __u32 index = table_index(), frame_bytes = skb->len;
+	struct plain p = { .hook = hook, .l2_bytes = frame_bytes };
+	__u32 left = BOOK_ALL;
 
-	if (unlikely(skb->vlan_present)) {
-		l.vlan = 0x1000 | (skb->vlan_tci & 0xfff);
-		l.l2_bytes += 4;
+	if (!sums_begin(index, hook, frame_bytes))
+		return TCX_NEXT;
+	if (likely(!skb->gso_size)) {
+		if (unlikely(skb->vlan_present)) {
+			p.vlan = 0x1000 | (skb->vlan_tci & 0xfff);
+			p.l2_bytes += 4;
+		}
+		left = book_frame_plainly((void *)(long)skb->data, (void *)(long)skb->data_end, frame_bytes, index, &p);
+		if (unlikely(left != BOOK_ALL && skb->vlan_present))
+			sums_add_tag(index, hook);
 	}
-	if (unlikely(skb->gso_size) ||
-	    !count_plain((void *)(long)skb->data, (void *)(long)skb->data_end, &l, frame_bytes)) {
-		look_at_skb(skb, hook);
-		book_slowly(BOOK_ALL);
+	if (unlikely(left)) {
+		look_at_skb(skb, index, hook, left);
+		book_slowly(left, index);
 	}
 	return TCX_NEXT;
 }
@@ -162,12 +140,16 @@ int tally_egress(struct __sk_buff *skb)
 
 static __always_inline int count_xdp(struct xdp_md *xdp)
 {
-	const __u32 frame_bytes = bpf_xdp_get_buff_len(xdp);
-	struct look l = { .hook = TALLY_INGRESS, .packets = 1, .l2_bytes = frame_bytes };
+	const __u32 frame_bytes = bpf_xdp_get_buff_len(xdp), index = table_index();
+	struct plain p = { .hook = TALLY_INGRESS, .l2_bytes = frame_bytes };
+	__u32 left;
 
-	if (!count_plain((void *)(long)xdp->data, (void *)(long)xdp->data_end, &l, frame_bytes)) {
-		look_at_xdp(xdp);
-		book_slowly(BOOK_ALL);
+	if (!sums_begin(index, TALLY_INGRESS, frame_bytes))
+		return XDP_PASS;
+	left = book_frame_plainly((void *)(long)xdp->data, (void *)(long)xdp->data_end, frame_bytes, index, &p);
+	if (unlikely(left)) {
+		look_at_xdp(xdp, index, left);
+		book_slowly(left, index);
 	}
 	return config.drop ? XDP_DROP : XDP_PASS;
 }

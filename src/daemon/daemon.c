@@ -221,7 +221,8 @@ static void prepare_pins(struct daemon *d)
 	d->pins[0] = '\0';
 	snprintf(d->unpinned_why, sizeof d->unpinned_why, "%.*s", (int)sizeof d->unpinned_why - 1, e.msg);
 	if (kernel_usable(NULL) == 0)
-		log_warning("%s; what is counted in the kernel ends with the daemon, and a crash loses what was not booked yet", e.msg);
+		log_warning("%s; what is counted in the kernel ends with the daemon, and a crash loses what was not "
+			    "booked yet", e.msg);
 }
 
 static int open_pipeline(struct daemon *d, struct err *e)

@@ -35,7 +35,8 @@ struct pipeline_config {
 /* Opens all interfaces; frames gather in the rings but none is read. An interface that is not
  * there is an error. */
 int pipeline_open(struct pipeline **ret, struct pipeline_config *cf, struct err *e);
-/* Books what an earlier run left in the kernel. Series, totals and interfaces' books go on where the ledger left them; before the booker has it. */
+/* Books what an earlier run left in the kernel. Series, totals and interfaces' books go on where the ledger
+ * left them; before the booker has it. */
 int pipeline_load(struct pipeline *p, struct ledger *l, struct err *e);
 /* Starts the capture threads and the ticks. `booker` NULL: no ledger. */
 int pipeline_start(struct pipeline *p, struct booker *booker, struct err *e);

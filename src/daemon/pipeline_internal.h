@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* pipeline_internal.h -- the pipeline's state, and what its files say to each other: pipeline.c
- * (the tick), pipeline_points.c (interfaces), pipeline_kernel.c (epochs of kernel tables), pipeline_reload.c (plans and accounts that
- * change), pipeline_show.c (what readers see). Thread: the main loop's. */
+ * (the tick), pipeline_points.c (interfaces), pipeline_kernel.c (epochs of kernel tables),
+ * pipeline_reload.c (plans and accounts that change), pipeline_show.c (what readers see). Thread: the main loop's. */
 #ifndef NETTALLY_DAEMON_PIPELINE_INTERNAL_H
 #define NETTALLY_DAEMON_PIPELINE_INTERNAL_H
 

@@ -23,7 +23,8 @@ static bool same_settings(const struct point *point, const struct config_interfa
 	const struct config_interface *a = &point->cf;
 	bool socket = strcmp(point->books.capture, "socket") == 0;
 
-	return a->capture == b->capture && (!socket || a->rings == b->rings) && a->mirror == b->mirror && a->promiscuous == b->promiscuous &&
+	return a->capture == b->capture && a->mirror == b->mirror && a->promiscuous == b->promiscuous &&
+	       (!socket || a->rings == b->rings) &&
 	       (!socket || (a->ring_bytes == b->ring_bytes && a->snap_len == b->snap_len)) &&
 	       strcmp(a->filter ? a->filter : "", b->filter ? b->filter : "") == 0;
 }

@@ -87,7 +87,8 @@ static void look_at_kernel(struct point *p, const struct point_setting *s, struc
 	if (kernel_is_pinned(k))
 		strcat(p->books.capture_why, ", pinned");
 	else
-		snprintf(p->books.capture_why, sizeof p->books.capture_why, "%s, not pinned%s%.60s%s: counting ends with the daemon",
+		snprintf(p->books.capture_why, sizeof p->books.capture_why,
+			 "%s, not pinned%s%.60s%s: counting ends with the daemon",
 			 kernel_hooks(k), s->unpinned_why[0] ? " (" : "", s->unpinned_why, s->unpinned_why[0] ? ")" : "");
 	/* One that began in this very second is told from a new one by what was counted since. */
 	p->run_since_utc_s = d->since_utc_s < s->now_utc_s || memcmp(&d->base, &p->info.stats, sizeof d->base) != 0
@@ -190,8 +191,8 @@ static void say_why(struct point *p, const struct attempt *a)
 	char why[sizeof p->books.capture_why];
 
 	memcpy(why, p->books.capture_why, sizeof why);
-	snprintf(p->books.capture_why, sizeof p->books.capture_why, "%s%.60s%s%.80s", p->cf.capture == CAPTURE_AUTO ? "auto: " : "",
-		 why, why[0] && a->why_not[0] ? "; " : "", a->why_not);
+	snprintf(p->books.capture_why, sizeof p->books.capture_why, "%s%.60s%s%.80s",
+		 p->cf.capture == CAPTURE_AUTO ? "auto: " : "", why, why[0] && a->why_not[0] ? "; " : "", a->why_not);
 }
 
 int point_open_sources(struct point *p, struct netlink *n, const struct point_setting *s, struct err *e)

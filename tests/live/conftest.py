@@ -202,7 +202,7 @@ def pins():
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_is_left():
-    """No test leaves a pin of its own; nor, when the whole suite runs, adds to the directory of daemons that were told no other."""
+    """No test leaves a pin of its own; nor, when the whole suite runs, in the directory of daemons that were told no other."""
     default = BPFFS / ("nettally" if "NETTALLY_TEST_ID" in os.environ else "nobody")
     before = set(default.glob("*"))
     yield
