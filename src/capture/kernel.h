@@ -177,5 +177,7 @@ int kernel_pinned_note(const char *dir, const char *interface, char **ret, struc
 int kernel_reap(const char *dir, const char *interface, struct kernel_generation ***ret, size_t *ret_count, struct err *e);
 /* Removes what is left of an interface's directory. */
 void kernel_forget(const char *dir, const char *interface);
+/* The same where no generation is left: one that this build cannot read waits for the build that can. */
+void kernel_forget_booked(const char *dir, const char *interface);
 
 #endif

@@ -219,6 +219,19 @@ int kernel_list(const char *dir, char ***ret, size_t *ret_count, struct err *e)
 	return 0;
 }
 
+void kernel_forget_booked(const char *dir, const char *interface)
+{
+	char *path = kernel_path_of_interface(dir, interface), **names;
+	size_t count;
+
+	if (path && kernel_pins_names(path, "g", &names, &count) == 0) {
+		if (count == 0)
+			kernel_pins_remove(path);
+		kernel_pins_names_free(names, count);
+	}
+	free(path);
+}
+
 void kernel_forget(const char *dir, const char *interface)
 {
 	char *path = kernel_path_of_interface(dir, interface);

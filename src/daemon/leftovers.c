@@ -141,6 +141,15 @@ static int book_accounts(struct work *w, struct err *e)
 	return r;
 }
 
+/* The interface is gone, and its counters with it: they are taken to have counted what the tables did. */
+static void take_as_counted(struct interface_books *b, const struct tables *t)
+{
+	b->kernel_rx_packets += t->ingress_frames;
+	b->kernel_rx_bytes += t->ingress_frame_bytes;
+	b->kernel_tx_packets += t->egress_frames;
+	b->kernel_tx_bytes += t->frame_bytes - t->ingress_frame_bytes;
+}
+
 /* The interface's books go on where the ledger has them: the same run, as far as its tables are of it. */
 static int book_interface(struct work *w, struct netlink *n, struct err *e)
 {
@@ -164,6 +173,8 @@ static int book_interface(struct work *w, struct netlink *n, struct err *e)
 	if (n && netlink_interface(n, NULL, w->d->ifindex, &now, NULL) == 0 && w->d->netns == own_netns() &&
 	    strcmp(now.name, w->d->interface) == 0)
 		interface_run_set_kernel(b, &now.stats, &w->d->base, now.loopback);
+	else
+		take_as_counted(b, w->tables);
 	w->booking->interface_count = 1;
 	return 0;
 }
@@ -261,7 +272,9 @@ int leftovers_detach(const char *dir, const char *interface, struct ledger *l, s
 			kernel_generation_close(&all[i]);
 	}
 	free(all);
-	if (r == 0)
+	if (!l)
 		kernel_forget(dir, interface);
+	else
+		kernel_forget_booked(dir, interface);
 	return r;
 }

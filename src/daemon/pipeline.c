@@ -320,6 +320,8 @@ int pipeline_open(struct pipeline **ret, struct pipeline_config *cf, struct err 
 		r = pipeline_make_plan(p, p->config, &p->plan, e);
 	if (r == 0)
 		r = pipeline_books_for(&p->books, p->config, e);
+	if (r == 0)
+		pipeline_reap_others(p);
 	for (size_t i = 0; i < p->config->interface_count && r == 0; i++) {
 		r = pipeline_add_point(p, &p->config->interfaces[i], e);
 		if (r == 0)

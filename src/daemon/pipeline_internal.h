@@ -79,6 +79,8 @@ int pipeline_copy_interfaces(const struct pipeline *p, struct interface_books **
 /* pipeline_kernel.c */
 void pipeline_take_left(void *arg, struct kernel_generation *g);  /* keeps it until it is booked or dropped */
 void pipeline_drop_left(struct pipeline *p);                      /* closes them; pins stay for the next start */
+/* Before any source is opened: takes our programs off interfaces that are not counted any more. */
+void pipeline_reap_others(struct pipeline *p);
 /* At the start: books what was left, at configured interfaces and at others, then lets books go on. */
 int pipeline_book_left(struct pipeline *p, struct ledger *l, struct err *e);
 /* Room for all that the sources of now may hand over, before they are asked: to book counts without their

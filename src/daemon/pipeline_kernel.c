@@ -42,17 +42,33 @@ static void book_one_left(struct pipeline *p, struct ledger *l, struct kernel_ge
 	kernel_generation_close(&g);
 }
 
-static bool is_counted(const struct pipeline *p, const char *interface)
+static bool is_configured(const struct pipeline *p, const char *interface)
 {
-	for (size_t i = 0; i < p->point_count; i++)
-		if (p->points[i]->source_count && strcmp(p->points[i]->books.capture, "socket") != 0 &&
-		    strcmp(p->points[i]->cf.name, interface) == 0)
+	for (size_t i = 0; i < p->config->interface_count; i++)
+		if (strcmp(p->config->interfaces[i].name, interface) == 0)
 			return true;
 	return false;
 }
 
-/* Interfaces that are no longer counted in the kernel: gone, renamed, or configured otherwise. */
-static void reap_others(struct pipeline *p, struct ledger *l, struct leftovers_sum *sum)
+/* An interface by that name is not counted any more: gone, renamed, or no longer configured. Its programs go
+ * before any new one is put anywhere: the same interface may be there under another name. */
+static void reap_one(struct pipeline *p, const char *interface)
+{
+	struct kernel_generation **left;
+	struct err e = { 0 };
+	size_t count;
+
+	if (kernel_reap(p->pins, interface, &left, &count, &e) < 0) {
+		log_error("%s: what counts there in the kernel cannot be taken off: %s", interface, e.msg);
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		pipeline_take_left(p, left[i]);
+	free(left);
+	log_notice("%s: no longer counted in the kernel; what it had is booked", interface);
+}
+
+void pipeline_reap_others(struct pipeline *p)
 {
 	char **names;
 	size_t count;
@@ -60,14 +76,24 @@ static void reap_others(struct pipeline *p, struct ledger *l, struct leftovers_s
 	if (!p->pins || kernel_list(p->pins, &names, &count, NULL) < 0)
 		return;
 	for (size_t i = 0; i < count; i++) {
-		struct err e = { 0 };
+		if (!is_configured(p, names[i]))
+			reap_one(p, names[i]);
+		free(names[i]);
+	}
+	free(names);
+}
 
-		if (!is_counted(p, names[i])) {
-			if (leftovers_detach(p->pins, names[i], l, p->strings, p->netlink, sum, &e) == 0)
-				log_notice("%s: no longer counted in the kernel; what was left there is booked", names[i]);
-			else
-				log_error("%s: %s; the next start tries again", names[i], e.msg);
-		}
+/* Where nothing is left of interfaces that are not counted any more, their folders go. */
+static void forget_others(struct pipeline *p)
+{
+	char **names;
+	size_t count;
+
+	if (!p->pins || kernel_list(p->pins, &names, &count, NULL) < 0)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		if (!is_configured(p, names[i]))
+			kernel_forget_booked(p->pins, names[i]);
 		free(names[i]);
 	}
 	free(names);
@@ -79,8 +105,6 @@ static int continue_books(struct pipeline *p, struct ledger *l, struct err *e)
 		struct interface_books before;
 		int r;
 
-		if (!p->points[i]->run_since_utc_s)
-			continue;
 		r = ledger_interface(l, p->points[i]->cf.name, &before, e);
 		if (r < 0)
 			return r;
@@ -97,7 +121,7 @@ int pipeline_book_left(struct pipeline *p, struct ledger *l, struct err *e)
 	for (size_t i = 0; i < p->left_count; i++)
 		book_one_left(p, l, p->left[i], &sum);
 	p->left_count = 0;
-	reap_others(p, l, &sum);
+	forget_others(p);
 	p->counters.kernel_left += sum.epochs;
 	if (sum.packets)
 		log_notice("booked %" PRIu64 " packets that the kernel counted while no daemon ran", sum.packets);

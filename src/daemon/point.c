@@ -108,7 +108,8 @@ static void begin_books(struct point *p, const struct interface_stats *now, int6
 	memcpy(fresh.capture_why, p->books.capture_why, sizeof fresh.capture_why);
 	p->books = fresh;
 	p->ingress_only = p->info.loopback || (p->cf.mirror && strcmp(p->books.capture, "xdp") == 0);
-	p->base = p->info.stats;
+	/* The tables in the kernel know from when on they count. */
+	p->base = p->kernel_knows_base ? p->run_base : p->info.stats;
 	p->start_uncertain = interface_run_packets(now, &p->base, p->ingress_only);
 	p->kernel_before = 0;
 }
@@ -128,14 +129,17 @@ static void continue_books(struct point *p, const struct interface_stats *now)
 	p->goes_on = false;
 }
 
-int point_take_up(struct point *p, struct netlink *n, const struct point_setting *s, struct err *e)
+int point_take_up(struct point *p, struct netlink *n, const struct point_setting *from, struct err *e)
 {
+	struct point_setting setting = *from, *s = &setting;
 	struct interface_stats now;
 	uint32_t ifindex = p->info.ifindex;
 	int err = netlink_interface(n, p->cf.name, 0, &p->info, e);
 
 	if (err == 0 && take_settings(p) < 0)
 		err = err_set(e, -ENOMEM, "no memory");
+	if (s->now_utc_s <= p->books.since_utc_s) /* the ledger tells runs apart by it */
+		s->now_utc_s = p->books.since_utc_s + 1;
 	if (err == 0)
 		err = point_open_sources(p, n, s, e);
 	if (err < 0)
@@ -156,8 +160,11 @@ void point_continue(struct point *p, const struct interface_books *before)
 {
 	struct interface_books b = *before;
 
-	if (!p->run_since_utc_s || before->since_utc_s != p->run_since_utc_s)
+	if (!p->run_since_utc_s || before->since_utc_s != p->run_since_utc_s) {
+		if (p->books.since_utc_s <= before->since_utc_s) /* another run, in the same second */
+			p->books.since_utc_s = before->since_utc_s + 1;
 		return;
+	}
 	memcpy(b.name, p->books.name, sizeof b.name);
 	memcpy(b.capture, p->books.capture, sizeof b.capture);
 	memcpy(b.capture_why, p->books.capture_why, sizeof b.capture_why);

@@ -28,7 +28,8 @@ struct point {
 	struct interface_books books;
 	struct interface_stats base;  /* the interface's counters when it was taken up */
 	int64_t run_since_utc_s;      /* kernel tables that go on from before this process: since when; 0 = none do */
-	struct interface_stats run_base; /* and the interface's counters at that time */
+	struct interface_stats run_base; /* the interface's counters when its kernel tables began */
+	bool kernel_knows_base;       /* they began with this process */
 	uint64_t kernel_before;       /* packets the kernel had counted at the tick before */
 	uint64_t start_uncertain;     /* packets that came while the rings were opened */
 	uint64_t lost_in_gap;         /* packets that came while its rings were exchanged; to be counted once */
@@ -74,7 +75,8 @@ int point_change(struct point *p, const struct config_interface *cf);
 int point_take_up(struct point *p, struct netlink *n, const struct point_setting *s, struct err *e);
 /* A part of that: opens the sources alone, says which and why (point_open.c). */
 int point_open_sources(struct point *p, struct netlink *n, const struct point_setting *s, struct err *e);
-/* Its kernel tables go on from an earlier run, whose books these are. Before it is started. */
+/* The books of the run before, as the ledger has them: they go on where the kernel's tables did. Before it is
+ * started. */
 void point_continue(struct point *p, const struct interface_books *before);
 int point_start(struct point *p, struct err *e); /* the threads */
 

@@ -94,6 +94,7 @@ static void look_at_kernel(struct point *p, const struct point_setting *s, struc
 	p->run_since_utc_s = d->since_utc_s < s->now_utc_s || memcmp(&d->base, &p->info.stats, sizeof d->base) != 0
 				     ? d->since_utc_s : 0;
 	p->run_base = d->base;
+	p->kernel_knows_base = !p->run_since_utc_s;
 	if (kernel_warning(k))
 		log_warning("%s: %s", p->cf.name, kernel_warning(k));
 	while ((g = kernel_take_left(k)))
@@ -201,6 +202,7 @@ int point_open_sources(struct point *p, struct netlink *n, const struct point_se
 	int r = -ENOTSUP;
 
 	p->run_since_utc_s = 0;
+	p->kernel_knows_base = false;
 	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
 		struct err why = { 0 };
 
