@@ -100,29 +100,30 @@ static __always_inline int book_at_home(void *table, __u32 index, __u32 grain, c
 	/* home bucket, first slot in it, and `slot_bits` more */
 	__u64 place = key_hash(k, kind, fields, ip4, words) >> (config.shift[grain] - 3 - slot_bits);
 	__u32 bucket_index = place >> (3 + slot_bits), at = place & last;
-	void *bucket = bpf_map_lookup_elem(table, &bucket_index);
+	__u8 *bucket = bpf_map_lookup_elem(table, &bucket_index);
+	int probes = TALLY_BUCKET;
+	__u64 *slot, packets;
 
 	if (!bucket)
 		return 0;
-#pragma clang loop unroll(disable)
-	for (int i = 0; i < TALLY_BUCKET; i++) {
-		__u64 *slot = bucket + at;
-		__u64 packets = slot[words];
-
-		if (unlikely(!packets)) {
-			key_fill(slot, k, kind, fields, ip4, words, p);
-			count_used(index, grain);
-			return 1;
-		}
+	slot = (__u64 *)(bucket + at);
+	packets = slot[words];
+	while (likely(packets)) {
 		if (likely(key_is(slot, k, kind, fields, ip4, words))) {
 			slot[words] = packets + 1;
 			slot[words + 1] += p->l2_bytes;
 			slot[words + 2] += p->l3_bytes;
 			return 1;
 		}
+		if (--probes == 0)
+			return 0;
 		at = (at + (1u << slot_bits)) & last;
+		slot = (__u64 *)(bucket + at);
+		packets = slot[words];
 	}
-	return 0;
+	key_fill(slot, k, kind, fields, ip4, words, p);
+	count_used(index, grain);
+	return 1;
 }
 
 /* ---- words of the key ---- */
@@ -259,7 +260,7 @@ static __always_inline __u32 book_plain(__u32 index, const struct plain *p, int 
 	return book_at_home(table, index, TALLY_PLAIN, &k, KIND_WIDE, fields, ip4, p) ? 0 : BOOK_PLAIN;
 }
 
-static __always_inline __u32 book_frame(__u32 index, const struct plain *p, int ip4)
+static __always_inline __u32 book_grains(__u32 index, const struct plain *p, int ip4)
 {
 	__u32 left = 0;
 
@@ -273,49 +274,51 @@ static __always_inline __u32 book_frame(__u32 index, const struct plain *p, int 
 /* ---- the parser ---- */
 
 /* `h` + 24 is known to be there. `rest` = bytes of the frame from `h` on. */
-static __always_inline __u32 ip4_frame(const __u8 *h, __u32 rest, __u32 index, struct plain *p)
+static __always_inline __u32 ip4_plainly(const __u8 *h, __u32 rest, __u32 index, const struct plain *frame)
 {
+	struct plain p = { .frame = frame->frame, .l2_bytes = frame->l2_bytes, .vlan = frame->vlan, .hook = frame->hook };
 	__u32 datagram = bpf_ntohs(*(const __u16 *)(h + 2));
 
-	p->proto = h[9];
-	if (h[0] != 0x45 || p->proto == PROTO_AH || datagram < 20)
+	p.proto = h[9];
+	if (h[0] != 0x45 || p.proto == PROTO_AH || datagram < 20)
 		return BOOK_ALL;
-	p->l3_bytes = datagram < rest ? datagram : rest;
-	p->src[1] = mapped_ip4(*(const __u32 *)(h + 12));
-	p->dst[1] = mapped_ip4(*(const __u32 *)(h + 16));
-	p->has_ports = !(*(const __u16 *)(h + 6) & bpf_htons(0x1fff));
-	p->l4 = h + 20;
-	return book_frame(index, p, 1);
+	p.l3_bytes = datagram < rest ? datagram : rest;
+	p.src[1] = mapped_ip4(*(const __u32 *)(h + 12));
+	p.dst[1] = mapped_ip4(*(const __u32 *)(h + 16));
+	p.has_ports = !(*(const __u16 *)(h + 6) & bpf_htons(0x1fff));
+	p.l4 = h + 20;
+	return book_grains(index, &p, 1);
 }
 
 /* `h` + 44 is known to be there. */
-static __always_inline __u32 ip6_frame(const __u8 *h, __u32 rest, __u32 index, struct plain *p)
+static __always_inline __u32 ip6_plainly(const __u8 *h, __u32 rest, __u32 index, const struct plain *frame)
 {
+	struct plain p = { .frame = frame->frame, .l2_bytes = frame->l2_bytes, .vlan = frame->vlan, .hook = frame->hook };
 	__u32 datagram = bpf_ntohs(*(const __u16 *)(h + 4));
 
-	p->proto = h[6];
-	if (h[0] >> 4 != 6 || (p->proto != PROTO_TCP && p->proto != PROTO_UDP && p->proto != PROTO_ICMP6))
+	p.proto = h[6];
+	if (h[0] >> 4 != 6 || (p.proto != PROTO_TCP && p.proto != PROTO_UDP && p.proto != PROTO_ICMP6))
 		return BOOK_ALL;
 	datagram = datagram ? datagram + 40 : rest;
-	p->l3_bytes = datagram < rest ? datagram : rest;
-	p->src[0] = *(const __u64 *)(h + 8);
-	p->src[1] = *(const __u64 *)(h + 16);
-	p->dst[0] = *(const __u64 *)(h + 24);
-	p->dst[1] = *(const __u64 *)(h + 32);
-	p->has_ports = 1;
-	p->l4 = h + 40;
-	return book_frame(index, p, 0);
+	p.l3_bytes = datagram < rest ? datagram : rest;
+	p.src[0] = *(const __u64 *)(h + 8);
+	p.src[1] = *(const __u64 *)(h + 16);
+	p.dst[0] = *(const __u64 *)(h + 24);
+	p.dst[1] = *(const __u64 *)(h + 32);
+	p.has_ports = 1;
+	p.l4 = h + 40;
+	return book_grains(index, &p, 0);
 }
 
-/* Books a frame of `frame_bytes` that is plain. Returns what is left to book the long way: BOOK_ALL where it is not. */
-static __always_inline __u32 book_frame_plainly(const __u8 *h, const __u8 *end, __u32 frame_bytes, __u32 index,
-						struct plain *p)
+/* Books a frame that is plain. Returns what is left to book the long way: BOOK_ALL where it is not plain. `h` is the
+ * frame, given->vlan a tag in metadata. */
+static __noinline __u32 book_plainly(const __u8 *h, const __u8 *end, __u32 rest, __u32 index, const struct plain *given)
 {
-	__u32 rest = frame_bytes, type;
+	struct plain p = { .frame = h, .l2_bytes = given->l2_bytes, .vlan = given->vlan, .hook = given->hook };
+	__u32 type;
 
 	if (h + 38 > end)
 		return BOOK_ALL;
-	p->frame = h;
 	if (config.raw_ip) {
 		type = h[0] >> 4 == 4 ? bpf_htons(ETHERTYPE_IP4) : bpf_htons(ETHERTYPE_IP6);
 	} else {
@@ -323,11 +326,9 @@ static __always_inline __u32 book_frame_plainly(const __u8 *h, const __u8 *end, 
 		h += 14;
 		rest -= 14;
 	}
-	if (likely(type == bpf_htons(ETHERTYPE_IP4)))
-		return ip4_frame(h, rest, index, p);
 	if (is_tag(type)) {
-		if (!p->vlan)
-			p->vlan = 0x1000 | (bpf_ntohs(*(const __u16 *)h) & 0xfff);
+		if (!p.vlan)
+			p.vlan = 0x1000 | (bpf_ntohs(*(const __u16 *)h) & 0xfff);
 		type = *(const __u16 *)(h + 2);
 		h += 4;
 		rest -= 4;
@@ -338,11 +339,11 @@ static __always_inline __u32 book_frame_plainly(const __u8 *h, const __u8 *end, 
 		}
 		if (h + 24 > end)
 			return BOOK_ALL;
-		if (type == bpf_htons(ETHERTYPE_IP4))
-			return ip4_frame(h, rest, index, p);
 	}
+	if (type == bpf_htons(ETHERTYPE_IP4))
+		return ip4_plainly(h, rest, index, &p);
 	if (type == bpf_htons(ETHERTYPE_IP6) && h + 44 <= end)
-		return ip6_frame(h, rest, index, p);
+		return ip6_plainly(h, rest, index, &p);
 	return BOOK_ALL;
 }
 

@@ -4,7 +4,7 @@
  * Each looks at a frame once and books it once, in the table of its CPU (tally_shared.h). They answer as
  * src/decode/ does for the same frame. The verdict is always "go on", but for a mirror port's. */
 #include "general.h"
-#include "plain.h"
+#include "shortest.h"
 
 char LICENSE[] SEC("license") = "GPL"; /* what the kernel knows of GPL-2.0-or-later */
 
@@ -80,9 +80,9 @@ __noinline int look_at_xdp(struct xdp_md *xdp, __u32 index, __u32 left)
 
 /* ---- the programs ---- */
 
-static __always_inline int sums_begin(__u32 index, __u32 hook, __u32 frame_bytes)
+static __always_inline int sums_begin(__u32 *index, __u32 hook, __u64 frame_bytes)
 {
-	struct tally_sums *s = bpf_map_lookup_elem(&sums, &index);
+	struct tally_sums *s = bpf_map_lookup_elem(&sums, index);
 
 	if (!s)
 		return 0;
@@ -102,21 +102,43 @@ static __always_inline void sums_add_tag(__u32 index, __u32 hook)
 	s->hooks[hook].more_bytes += 4;
 }
 
+/* The ways in turn. Returns what is left for the long one. */
+static __always_inline __u32 book(const __u8 *b, const __u8 *end, __u64 frame_bytes, __u64 l2_bytes, __u32 vlan, __u32 hook,
+				  __u32 *index)
+{
+	__u32 left = 0;
+
+	if (is_shortest()) {
+		void *table = bpf_map_lookup_elem(&party, index);
+
+		if (table)
+			left = book_shortest(b, end, frame_bytes, l2_bytes, table, index);
+	} else {
+		CONSTANT(left, BOOK_OTHERWISE);
+	}
+	if (unlikely(left == BOOK_OTHERWISE)) {
+		struct plain p = { .l2_bytes = l2_bytes, .vlan = vlan, .hook = hook };
+
+		left = book_plainly(b, end, frame_bytes, *index, &p);
+	}
+	return left;
+}
+
 static __always_inline int count_skb(struct __sk_buff *skb, __u32 hook)
 {
-	const __u32 index = table_index(), frame_bytes = skb->len;
-	struct plain p = { .hook = hook, .l2_bytes = frame_bytes };
-	__u32 left = BOOK_ALL;
+	const __u64 frame_bytes = skb->len;
+	__u32 left = BOOK_ALL, index = table_index(), vlan = 0;
+	__u64 l2_bytes = frame_bytes;
 
-	if (!sums_begin(index, hook, frame_bytes))
+	if (!sums_begin(&index, hook, frame_bytes))
 		return TCX_NEXT;
 	if (likely(!skb->gso_size)) {
 		if (unlikely(skb->vlan_present)) {
-			p.vlan = 0x1000 | (skb->vlan_tci & 0xfff);
-			p.l2_bytes += 4;
+			vlan = 0x1000 | (skb->vlan_tci & 0xfff);
+			l2_bytes += 4;
 		}
-		left = book_frame_plainly((void *)(long)skb->data, (void *)(long)skb->data_end, frame_bytes, index, &p);
-		if (unlikely(left != BOOK_ALL && skb->vlan_present))
+		left = book((void *)(long)skb->data, (void *)(long)skb->data_end, frame_bytes, l2_bytes, vlan, hook, &index);
+		if (unlikely(vlan) && left != BOOK_ALL)
 			sums_add_tag(index, hook);
 	}
 	if (unlikely(left)) {
@@ -140,13 +162,12 @@ int tally_egress(struct __sk_buff *skb)
 
 static __always_inline int count_xdp(struct xdp_md *xdp)
 {
-	const __u32 frame_bytes = bpf_xdp_get_buff_len(xdp), index = table_index();
-	struct plain p = { .hook = TALLY_INGRESS, .l2_bytes = frame_bytes };
-	__u32 left;
+	const __u64 frame_bytes = bpf_xdp_get_buff_len(xdp);
+	__u32 left, index = table_index();
 
-	if (!sums_begin(index, TALLY_INGRESS, frame_bytes))
+	if (!sums_begin(&index, TALLY_INGRESS, frame_bytes))
 		return XDP_PASS;
-	left = book_frame_plainly((void *)(long)xdp->data, (void *)(long)xdp->data_end, frame_bytes, index, &p);
+	left = book((void *)(long)xdp->data, (void *)(long)xdp->data_end, frame_bytes, frame_bytes, 0, TALLY_INGRESS, &index);
 	if (unlikely(left)) {
 		look_at_xdp(xdp, index, left);
 		book_slowly(left, index);

@@ -640,35 +640,63 @@ static void mutate(uint8_t *b, uint32_t *len, uint64_t *seed)
 	}
 }
 
+/* What the mutants are counted by: all fields, the words of either kind of slot, and the shortest way's. */
+static const struct {
+	uint32_t party, plain, grains, of;
+	unsigned locals;
+	bool raw_ip;
+} mutant_worlds[] = {
+	{ NARROW_PARTY, EVERY_PLAIN, 3, OF_BOTH, 2, false },
+	{ EVERY_PARTY, EVERY_PLAIN & ~TALLY_F_WIDE, 3, OF_BOTH, 0, false },
+	{ NARROW_PARTY, EVERY_PLAIN, 3, OF_REMOTE, 2, true },
+	{ TALLY_F_HOST | TALLY_F_SERVICE, 0, 1, OF_REMOTE, 1, false },
+	{ TALLY_F_HOST | TALLY_F_SERVICE, 0, 1, OF_LOCAL, 4, false },
+	{ TALLY_F_HOST, 0, 1, OF_BOTH, 0, false },
+};
+
+static void mutate_frames(const struct world *w, const struct frames *fs, uint64_t *seed)
+{
+	static uint8_t bytes[FRAME_MAX];
+
+	for (unsigned i = 0; i < MUTANTS / COUNT(mutant_worlds); i++) {
+		struct frame f = frame_of(fs, (unsigned)(next_random(seed) % fs->count));
+		uint64_t r = next_random(seed);
+
+		if (f.cap_len < 14)
+			continue;
+		memcpy(bytes, f.bytes, f.cap_len);
+		f.bytes = bytes;
+		for (unsigned m = 0; m < 1 + r % 4 && f.cap_len; m++)
+			mutate(bytes, &f.cap_len, seed);
+		f.vlan_tpid = r >> 8 & 15 ? 0 : 0x8100;
+		f.vlan_tci = (uint16_t)(r >> 16);
+		compare_frame(w, f);
+	}
+}
+
 static void test_mutated_frames(void **state)
 {
+	static const char *const locals[] = { "192.0.2.0/24", "2001:db8::1", "0.0.0.0/1", "198.51.100.2/31" };
 	static struct world w;
-	uint8_t bytes[FRAME_MAX];
 	struct frames fs = { 0 };
 	uint64_t seed = 0x6e657474616c6c79;
 
 	(void)state;
 	make_frames(&fs);
-	for (unsigned world = 0; world < 4; world++) {
-		if (world & 2) {
-			add_local(&w.local, "192.0.2.0/24");
-			add_local(&w.local, "2001:db8::1");
-		}
-		open_world(&w, world & 1 ? EVERY_PARTY : NARROW_PARTY, EVERY_PLAIN, world == 3, true);
-		for (unsigned i = 0; i < MUTANTS / 4; i++) {
-			struct frame f = frame_of(&fs, (unsigned)(next_random(&seed) % fs.count));
-			uint64_t r = next_random(&seed);
+	for (unsigned i = 0; i < COUNT(mutant_worlds); i++) {
+		struct tally_config cf = {
+			.fields = { mutant_worlds[i].party, mutant_worlds[i].plain },
+			.grains = mutant_worlds[i].grains,
+			.of = mutant_worlds[i].of,
+			.raw_ip = mutant_worlds[i].raw_ip,
+		};
 
-			if (f.cap_len < 14)
-				continue;
-			memcpy(bytes, f.bytes, f.cap_len);
-			f.bytes = bytes;
-			for (unsigned m = 0; m < 1 + r % 4 && f.cap_len; m++)
-				mutate(bytes, &f.cap_len, &seed);
-			f.vlan_tpid = r >> 8 & 15 ? 0 : 0x8100;
-			f.vlan_tci = (uint16_t)(r >> 16);
-			compare_frame(&w, f);
-		}
+		for (unsigned j = 0; j < mutant_worlds[i].locals; j++)
+			add_local(&w.local, locals[j]);
+		fill_services(&w);
+		world_open(&w, &cf, true);
+		compare_frames(&w, &fs);
+		mutate_frames(&w, &fs, &seed);
 		world_close(&w);
 	}
 	frames_free(&fs);
@@ -690,7 +718,8 @@ static void test_localities(void **state)
 		add_hex(&fs, made[i]);
 	for (unsigned n = 0; n <= COUNT(prefixes); n = n < 3 ? n + 1 : n + 8) {
 		for (unsigned of = OF_BOTH; of <= OF_REMOTE; of++) {
-			struct tally_config cf = { .fields = { NARROW_PARTY, 0 }, .grains = 1 << TALLY_PARTY, .of = of };
+			uint32_t fields = (n + of) % 2 ? NARROW_PARTY : TALLY_F_HOST;
+			struct tally_config cf = { .fields = { fields, 0 }, .grains = 1 << TALLY_PARTY, .of = of };
 
 			for (unsigned i = 0; i < n; i++)
 				add_local(&w.local, prefixes[i]);
@@ -765,50 +794,77 @@ static void test_long_frames(void **state)
 	world_close(&w);
 }
 
-/* Room for 16 keys: what finds none is in `other`, and nothing is lost. */
-static void test_full_table(void **state)
+static void count_slots(const struct tables *t, unsigned grain, unsigned *slots, struct tally_counters *sum)
+{
+	unsigned words = t->config.wide & 1u << grain ? TALLY_WIDE_WORDS : TALLY_NARROW_WORDS;
+
+	for (size_t at = 0; at < t->bytes[grain]; at += slot_bytes(&t->config, grain)) {
+		const uint64_t *slot = (const uint64_t *)(const void *)(t->slots[grain][0] + at);
+
+		*slots += slot[words] != 0;
+		sum->packets += slot[words];
+		sum->l2_bytes += slot[words + 1];
+		sum->l3_bytes += slot[words + 2];
+	}
+}
+
+/* Room for 16 keys: what finds none is in `other`, and nothing is lost. 40 hosts send to one. */
+static void fill_table(uint32_t party, uint32_t plain, uint32_t grains)
 {
 	static struct world w;
-	struct tally_config cf = { .fields = { TALLY_F_HOST | TALLY_F_LOCALITY, TALLY_F_SRC_HOST }, .grains = 3 };
-	struct tally_counters sum[TALLY_GRAINS] = { { 0 } };
-	unsigned slots[TALLY_GRAINS] = { 0 };
-	const unsigned frames = 1000;
+	struct tally_config cf = { .fields = { party, plain }, .grains = grains };
+	const unsigned frames = 1000, bookings[TALLY_GRAINS] = { 2 * frames, frames };
+	struct tally_counters (*other)[TALLY_SIDES][TALLY_LOCALITIES];
+	uint64_t overflowed = 0;
 	struct frames fs = { 0 };
-	struct tally_sums *s;
 
-	(void)state;
 	add_hex(&fs, made[0]);
 	add_local(&w.local, "192.0.2.0/24");
 	world_open(&w, &cf, false);
 	for (unsigned i = 0; i < frames; i++) {
 		LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = fs.bytes[0], .data_size_in = fs.len[0], .repeat = 1);
 
-		fs.bytes[0][29] = (uint8_t)(i % 40); /* source: 40 hosts */
+		fs.bytes[0][29] = (uint8_t)(i % 40); /* of the source's address */
 		assert_int_equal(bpf_prog_test_run_opts(w.programs[XDP], &opts), 0);
 	}
-	s = &w.t.sums[0];
+	other = w.t.sums[0].other;
 	for (unsigned g = 0; g < TALLY_GRAINS; g++) {
-		unsigned words = g == TALLY_PARTY ? TALLY_NARROW_WORDS : TALLY_WIDE_WORDS;
+		struct tally_counters sum = { 0, 0, 0 };
+		unsigned slots = 0;
 
-		for (size_t at = 0; at < w.t.bytes[g]; at += slot_bytes(&w.t.config, g)) {
-			const uint64_t *slot = (const uint64_t *)(const void *)(w.t.slots[g][0] + at);
-
-			slots[g] += slot[words] != 0;
-			sum[g].packets += slot[words];
-			sum[g].l2_bytes += slot[words + 1];
+		if (!(grains & 1u << g))
+			continue;
+		count_slots(&w.t, g, &slots, &sum);
+		assert_int_equal(slots, 16);
+		assert_int_equal(w.t.sums[0].used[g], 16);
+		for (unsigned side = 0; side < TALLY_SIDES; side++) {
+			for (unsigned l = 0; l < TALLY_LOCALITIES; l++) {
+				sum.packets += other[g][side][l].packets;
+				sum.l2_bytes += other[g][side][l].l2_bytes;
+				sum.l3_bytes += other[g][side][l].l3_bytes;
+				overflowed += other[g][side][l].packets;
+			}
 		}
-		assert_int_equal(slots[g], 16);
-		assert_int_equal(s->used[g], 16);
+		assert_int_equal(sum.packets, bookings[g]);
+		assert_int_equal(sum.l2_bytes, bookings[g] * fs.len[0]);
+		assert_int_equal(sum.l3_bytes, bookings[g] * (fs.len[0] - 14));
 	}
-	assert_int_equal(s->overflowed, s->other[TALLY_PARTY][TALLY_RX][LOCALITY_REMOTE].packets +
-			 s->other[TALLY_PARTY][TALLY_TX][LOCALITY_LOCAL].packets + s->other[TALLY_PLAIN][TALLY_RX][0].packets);
-	assert_true(s->other[TALLY_PARTY][TALLY_TX][LOCALITY_LOCAL].packets > 0);
-	assert_int_equal(sum[TALLY_PARTY].packets + s->other[TALLY_PARTY][TALLY_RX][LOCALITY_REMOTE].packets +
-			 s->other[TALLY_PARTY][TALLY_TX][LOCALITY_LOCAL].packets, 2 * frames);
-	assert_int_equal(sum[TALLY_PLAIN].packets + s->other[TALLY_PLAIN][TALLY_RX][0].packets, frames);
-	assert_int_equal(sum[TALLY_PLAIN].l2_bytes + s->other[TALLY_PLAIN][TALLY_RX][0].l2_bytes, frames * fs.len[0]);
+	assert_int_equal(w.t.sums[0].overflowed, overflowed);
+	if (party & TALLY_F_LOCALITY) { /* sources are local, and they are what finds no room */
+		assert_true(other[TALLY_PARTY][TALLY_TX][LOCALITY_LOCAL].packets > 0);
+		assert_int_equal(other[TALLY_PARTY][TALLY_TX][LOCALITY_REMOTE].packets, 0);
+	}
+	assert_int_equal(w.t.sums[0].hooks[TALLY_INGRESS].frames, frames);
 	world_close(&w);
 	frames_free(&fs);
+}
+
+static void test_full_table(void **state)
+{
+	(void)state;
+	fill_table(TALLY_F_HOST | TALLY_F_LOCALITY, TALLY_F_SRC_HOST, 3);
+	fill_table(TALLY_F_HOST, 0, 1);
+	fill_table(EVERY_PARTY, 0, 1);
 }
 
 /* Ethernet frames of every capture, those that were cut short too. */
