@@ -144,7 +144,7 @@ def test_interfaces_come_and_go_by_reload(wire, tmp_path):
 
 def test_bad_file_changes_nothing(wire, tmp_path):
     with Daemon(wire.right, tmp_path, HOSTS) as daemon:
-        daemon.config.write_text("account hosts { by = { nothing } }\n")
+        daemon.write_config("account hosts { by = { nothing } }\n")
         daemon.process.send_signal(signal.SIGHUP)
         daemon.until("the reload is refused", lambda: daemon.status()["reload"]["refused"] == 1)
         status = daemon.status()
@@ -155,7 +155,7 @@ def test_bad_file_changes_nothing(wire, tmp_path):
         daemon.reload(HOSTS)
         assert daemon.status()["reload"] == {"done": 1, "refused": 1, "problem": ""}
         for interface in ("interface eth77 { }", "interface wire0 { filter = \"no such word\" }"):
-            daemon.config.write_text(HOSTS + interface)
+            daemon.write_config(HOSTS + interface)
             daemon.process.send_signal(signal.SIGHUP)
         daemon.config.unlink()
         daemon.process.send_signal(signal.SIGHUP)
@@ -169,7 +169,7 @@ def test_twenty_reloads_in_a_row(wire, tmp_path):
     with Daemon(wire.right, tmp_path, STAYS) as daemon:
         with Load(wire, 300_000, 100_000) as load:
             for i in range(20):
-                daemon.config.write_text(CHANGES[i % 7][1])
+                daemon.write_config(CHANGES[i % 7][1])
                 daemon.process.send_signal(signal.SIGHUP)
                 time.sleep(0.02 * (i % 4))
         daemon.until("all is quiet", lambda: daemon.status()["ledger"]["pending_records"] == 0)
@@ -182,7 +182,7 @@ def test_twenty_reloads_in_a_row(wire, tmp_path):
 def test_last_of_many_reloads_is_in_force(wire, tmp_path):
     with Daemon(wire.right, tmp_path, STAYS) as daemon:
         for i in range(10):
-            daemon.config.write_text(STAYS + f"account a{i} {{ by = {{ mac }} every = 1h }}\n")
+            daemon.write_config(STAYS + f"account a{i} {{ by = {{ mac }} every = 1h }}\n")
             daemon.process.send_signal(signal.SIGHUP)
         daemon.until("the last file is in force", lambda: any(a["name"] == "a9" for a in daemon.status()["accounts"]))
 
@@ -195,7 +195,7 @@ def test_fewer_series_are_not_counted_twice(wire, tmp_path):
         for series in (50, 10, 10, 10, 50, 3):
             total += Sent(wire.send("left", 4000, src=ends(1, 40))).packets
             daemon.stop()
-            daemon.config.write_text(config.format(series))
+            daemon.write_config(config.format(series))
             daemon.again()
             assert series_sums(daemon) == [total, total], series
 
