@@ -8,6 +8,8 @@
 
 char LICENSE[] SEC("license") = "GPL"; /* what the kernel knows of GPL-2.0-or-later */
 
+#define PACKET_LOOPBACK 5 /* linux/if_packet.h */
+
 enum { TCX_NEXT = -1 }; /* TC_ACT_UNSPEC: the next filter, or the default */
 
 /* ---- the long way ---- */
@@ -151,6 +153,10 @@ static __always_inline int count_skb(struct __sk_buff *skb, __u32 hook)
 SEC("tc")
 int tally_ingress(struct __sk_buff *skb)
 {
+	/* A copy that the stack hands back to itself: multicast to a group that this host has joined. It was never
+	 * on the wire, and packet sockets do not show it either. */
+	if (unlikely(skb->pkt_type == PACKET_LOOPBACK))
+		return TCX_NEXT;
 	return count_skb(skb, TALLY_INGRESS);
 }
 

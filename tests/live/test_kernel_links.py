@@ -88,3 +88,26 @@ def test_loopback_is_counted_once(wire, tmp_path, pins, capture):
         received = total(daemon.table("hosts"))
         assert received[0] == wire.right.counters("lo")["rx"]["packets"] - before >= 1000
         daemon.check_audit("lo")
+
+
+@pytest.mark.parametrize("capture", ["kernel", "socket"])
+def test_the_stacks_own_copy_of_multicast_is_not_counted(wire, tmp_path, pins, capture):
+    """Who has joined the group that it sends to gets a copy from its own stack, which never was on the wire."""
+    group = "239.1.2.3"
+    with Kernel(wire.right, tmp_path / "d", pins, capture=capture) as daemon:
+        def member():
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            s.bind(("", 5353))
+            s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, struct.pack("4s4s", socket.inet_aton(group),
+                                                                                socket.inet_aton("192.0.2.102")))
+            s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("192.0.2.102"))
+            return s
+        s = inside(wire.right, member)
+        for _ in range(10):
+            s.sendto(b"x" * 100, (group, 5353))
+        s.settimeout(2)
+        assert s.recv(200) == b"x" * 100, "the copy came"
+        s.close()
+        daemon.stop(signal.SIGINT)
+        assert daemon.table("hosts", "l3")[group] == (10, 10 * 128, 0, 0)
+        assert daemon.ask("audit").returncode == 0
