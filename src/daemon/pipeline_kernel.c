@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 void pipeline_take_left(void *arg, struct kernel_generation *g)
 {
@@ -187,4 +188,9 @@ void pipeline_settle(struct pipeline *p)
 {
 	pipeline_hear_booked(p);
 	p->booker = NULL;
+	if (!p->detaches || !p->pins)
+		return;
+	for (size_t i = 0; i < p->point_count; i++)
+		kernel_forget_booked(p->pins, p->points[i]->cf.name);
+	rmdir(p->pins); /* where it is empty */
 }
