@@ -21,7 +21,7 @@
 #define CLASS_PORTS 3
 #define TURNS 8
 
-enum shape { NONE, ONE_PARTY, BOTH_PARTIES, TWO_HOSTS, SHAPES };
+enum shape { NONE, SERVICE_PARTY, ONE_PARTY, BOTH_PARTIES, TWO_HOSTS, FULL_TABLE, SHAPES };
 
 /* A line of the table. */
 static const struct {
@@ -35,13 +35,14 @@ static const struct {
 	{ "and parse", "bench_parse", NONE, 0, false },
 	{ "and per-CPU hash, 24-byte key", "bench_percpu_hash", NONE, 0, false },
 	{ "and shared hash, ports, sums", "bench_collector", NONE, 65535, false },
-	{ "nettally, host and service of remote", "bench_tally", ONE_PARTY, 0, false },
-	{ "nettally, host of remote", "bench_tally", SHAPES, 0, false },
+	{ "nettally, host and service of remote", "bench_tally", SERVICE_PARTY, 0, false },
+	{ "nettally, host of remote", "bench_tally", ONE_PARTY, 0, false },
 	{ "nettally, host, both ends", "bench_tally", BOTH_PARTIES, 0, false },
 	{ "nettally, host, both ends vary", "bench_tally", TWO_HOSTS, 0, false },
+	{ "nettally, host of remote, table of 1024 slots", "bench_tally", FULL_TABLE, 0, false },
 	{ "tc: nothing", "bench_tc_pass", NONE, 1, true },
-	{ "tc egress, host and service of remote", "tally_egress", ONE_PARTY, 1, true },
-	{ "tc ingress, host and service of remote", "tally_ingress", ONE_PARTY, 1, true },
+	{ "tc egress, host and service of remote", "tally_egress", SERVICE_PARTY, 1, true },
+	{ "tc ingress, host and service of remote", "tally_ingress", SERVICE_PARTY, 1, true },
 };
 
 #define ROWS COUNT(rows)
@@ -76,9 +77,9 @@ static uint32_t buckets_for(uint32_t keys)
 static void configure(struct tally_config *cf, enum shape shape)
 {
 	*cf = (struct tally_config){ .grains = 1 << TALLY_PARTY, .fields = { TALLY_F_HOST, 0 } };
-	if (shape == ONE_PARTY)
+	if (shape == SERVICE_PARTY)
 		cf->fields[TALLY_PARTY] |= TALLY_F_SERVICE;
-	if (shape == ONE_PARTY || shape == SHAPES || shape == NONE) {
+	if (shape != BOTH_PARTIES && shape != TWO_HOSTS) {
 		cf->of = 2; /* OF_REMOTE */
 		cf->local4_count = 1;
 		memcpy(&cf->local4[0].network, "\x0a\x00\x00\x00", 4);
@@ -110,7 +111,7 @@ static int load(struct bench_bpf **ret, struct tables *t, enum shape shape, uint
 		return -errno;
 	configure(&cf, shape);
 	t->used = 1;
-	tables_configure(t, &cf, buckets_for(keys));
+	tables_configure(t, &cf, buckets_for(shape == FULL_TABLE ? 1 : keys));
 	memcpy((void *)(uintptr_t)&s->rodata->config, &t->config, sizeof t->config);
 	*(uint32_t *)(uintptr_t)&s->rodata->bench_keys = keys;
 	*(uint32_t *)(uintptr_t)&s->rodata->bench_targets = shape == TWO_HOSTS;
@@ -169,7 +170,8 @@ static void check(const struct tables *t, enum shape shape, uint64_t packets)
 
 	if (is == want && t->sums[0].hooks[TALLY_INGRESS].frames + t->sums[0].hooks[TALLY_EGRESS].frames == packets)
 		return;
-	fprintf(stderr, "kernel_bench: %llu packets in the table, of %llu\n", (unsigned long long)is, (unsigned long long)want);
+	fprintf(stderr, "kernel_bench: %llu packets in the table, of %llu\n", (unsigned long long)is,
+		(unsigned long long)want);
 	exit(1);
 }
 
@@ -232,7 +234,7 @@ static void measure_all(const struct options *o)
 
 	for (unsigned l = 0; l < o->loads; l++)
 		for (unsigned k = 0; k < o->key_count; k++)
-			for (unsigned shape = NONE; shape <= SHAPES; shape++) {
+			for (unsigned shape = NONE; shape < SHAPES; shape++) {
 				measure((enum shape)shape, o->keys[k], o->packets, ns);
 				for (unsigned i = 0; i < ROWS; i++)
 					if (rows[i].shape == (enum shape)shape)
@@ -271,7 +273,8 @@ static unsigned row_named(const char *name)
 static void show_ratios(const struct options *o)
 {
 	const unsigned one = row_named("nettally, host of remote"), both = row_named("nettally, host, both ends");
-	const unsigned ours = row_named("nettally, host and service of remote"), other = row_named("and shared hash, ports, sums");
+	const unsigned ours = row_named("nettally, host and service of remote");
+	const unsigned other = row_named("and shared hash, ports, sums");
 	const unsigned pass = row_named("tc: nothing"), egress = row_named("tc egress, host and service of remote");
 
 	for (unsigned k = 0; k < o->key_count; k++) {

@@ -77,6 +77,12 @@ static __always_inline __u64 mac_key(const __u8 *b)
 	return 1ull << 48 | (__u64)bpf_ntohs(*(const __u16 *)b) << 32 | bpf_ntohl(*(const __u32 *)(b + 2));
 }
 
+static __always_inline __u64 be16_of(__u64 v)
+{
+	asm("%0 = be16 %0" : "+r"(v));
+	return v;
+}
+
 static __always_inline __u32 port_key(__u16 port)
 {
 	return 0x10000u | bpf_ntohs(port);

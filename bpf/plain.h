@@ -159,10 +159,14 @@ static __always_inline __u32 plain_high(const struct plain *p, __u32 fields, int
 
 	if (fields & TALLY_F_SERVICE)
 		high = plain_service(p) << (TALLY_SERVICE_SHIFT - 32);
+	else
+		NOTHING();
 	if (fields & TALLY_F_DIRECTION)
 		high |= (p->hook + 1) << (TALLY_DIRECTION_SHIFT - 32);
 	if (fields & FIELDS_OF_HOSTS)
 		high |= (ip4 ? TALLY_IP4 : TALLY_IP6) << (TALLY_FAMILY_SHIFT - 32);
+	else
+		NOTHING();
 	return high;
 }
 
@@ -173,10 +177,18 @@ static __always_inline __u64 plain_small(const struct plain *p, __u32 high, __u3
 	if (fields & FIELDS_OF_LOW) {
 		if (fields & TALLY_F_PROTO)
 			small |= 0x100 | p->proto;
+		else
+			NOTHING();
 		if (fields & TALLY_F_VLAN)
 			small |= (__u64)p->vlan << TALLY_VLAN_SHIFT;
+		else
+			NOTHING();
 		if (fields & TALLY_F_ETHERTYPE)
 			small |= (0x10000ull | (ip4 ? ETHERTYPE_IP4 : ETHERTYPE_IP6)) << TALLY_ETHERTYPE_SHIFT;
+		else
+			NOTHING();
+	} else {
+		NOTHING();
 	}
 	return small;
 }
@@ -203,23 +215,29 @@ static __always_inline __u32 book_side(void *table, __u32 index, const struct pl
 	return book_at_home(table, index, TALLY_PARTY, &k, kind, fields, ip4, p) ? 0 : 1u << side;
 }
 
+static __always_inline __u32 plain_locality(const struct plain *p, __u32 side, int ip4)
+{
+	const __u64 *host = side == TALLY_RX ? p->dst : p->src;
+
+	return ip4 ? locality_ip4(mapped_ip4_address(host[1])) : locality_ip6(host[0], host[1]);
+}
+
 static __always_inline __u32 book_sides(void *table, __u32 index, const struct plain *p, __u32 fields, enum kind kind, int ip4)
 {
 	const __u32 of = config.of, high = plain_high(p, fields, ip4);
-	__u32 rx = LOCALITY_UNKNOWN, tx = LOCALITY_UNKNOWN;
+	__u32 left = 0, locality = LOCALITY_UNKNOWN;
 
-	if (of != OF_BOTH || fields & TALLY_F_LOCALITY) {
-		rx = ip4 ? locality_ip4(mapped_ip4_address(p->dst[1])) : locality_ip6(p->dst[0], p->dst[1]);
-		tx = ip4 ? locality_ip4(mapped_ip4_address(p->src[1])) : locality_ip6(p->src[0], p->src[1]);
+	if (of == OF_BOTH && !(fields & TALLY_F_LOCALITY)) {
+		left = book_side(table, index, p, high, TALLY_RX, locality, kind, fields, ip4);
+		return left | book_side(table, index, p, high, TALLY_TX, locality, kind, fields, ip4);
 	}
-	if (side_wanted(of, rx)) {
-		__u32 left = book_side(table, index, p, high, TALLY_RX, rx, kind, fields, ip4);
-
-		if (side_wanted(of, tx))
-			left |= book_side(table, index, p, high, TALLY_TX, tx, kind, fields, ip4);
-		return left;
-	}
-	return side_wanted(of, tx) ? book_side(table, index, p, high, TALLY_TX, tx, kind, fields, ip4) : 0;
+	locality = plain_locality(p, TALLY_RX, ip4);
+	if (side_wanted(of, locality))
+		left = book_side(table, index, p, high, TALLY_RX, locality, kind, fields, ip4);
+	locality = plain_locality(p, TALLY_TX, ip4);
+	if (side_wanted(of, locality))
+		left |= book_side(table, index, p, high, TALLY_TX, locality, kind, fields, ip4);
+	return left;
 }
 
 static __always_inline __u32 book_party(__u32 index, const struct plain *p, int ip4)

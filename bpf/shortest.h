@@ -15,21 +15,6 @@ struct amount {
 	__u64 l2_bytes, l3_bytes;
 };
 
-/* In a register: otherwise each read of a word of it begins with a constant of 64 bits. */
-static __always_inline const volatile struct tally_config *config_in_register(void)
-{
-	const volatile struct tally_config *cf = &config;
-
-	asm volatile("" : "+r"(cf));
-	return cf;
-}
-
-static __always_inline __u64 be16_of(__u64 v)
-{
-	asm("%0 = be16 %0" : "+r"(v));
-	return v;
-}
-
 /* Of IPv4 and TCP or UDP without a look at fragments. */
 static __always_inline __u32 ip4_service(const __u8 *h, __u32 proto)
 {

@@ -58,6 +58,20 @@ enum { BOOK_RX = 1 << TALLY_RX, BOOK_TX = 1 << TALLY_TX, BOOK_PLAIN = 1 << TALLY
 /* The verifier takes a branch out where one of its sides is never reached. So a choice that the configuration makes
  * has an instruction of its own on the side that a hot path does not take. */
 #define CONSTANT(to, value) asm volatile("%0 = %1" : "=r"(to) : "i"(value))
+#define NOTHING()                                                                                                  \
+	do {                                                                                                       \
+		__u64 nothing;                                                                                     \
+		CONSTANT(nothing, 0);                                                                              \
+	} while (0)
+
+/* In a register: otherwise each read of a word of it begins with a constant of 64 bits. */
+static __always_inline const volatile struct tally_config *config_in_register(void)
+{
+	const volatile struct tally_config *cf = &config;
+
+	asm volatile("" : "+r"(cf));
+	return cf;
+}
 
 static __always_inline int grain_has(__u32 grain)
 {

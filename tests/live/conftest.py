@@ -96,6 +96,11 @@ class Wire:
     def end(self, name):
         return getattr(self, name)
 
+    @staticmethod
+    def another(name, interface):
+        """A namespace more; the test closes it."""
+        return make_namespace(name, interface)
+
     def send(self, end, count, size=100, src=(LEFT_END,), dst=(RIGHT_END,), timeout=30, interface=None, **options):
         """Sends from that end; options as send_frames: rate, spread, gso, vlan ("8100:42", or several), bypass."""
         where = self.end(end)

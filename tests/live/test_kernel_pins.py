@@ -8,7 +8,6 @@ import subprocess
 import tempfile
 
 import pytest
-from conftest import make_namespace
 from live_daemon import Sent, ends, wait_until
 from live_kernel import (HOSTS, NOTHING, SCHED_CLS, TCX_EGRESS, TCX_INGRESS, XDP, XDP_LINK, Kernel, attach_somebodys, attached,
                          check_equal, pinned)
@@ -39,7 +38,7 @@ def booked(daemon, interface="wire0"):
 
 @contextlib.contextmanager
 def third_namespace(wire):
-    other = make_namespace(wire.right.name + "x", "wire0")
+    other = wire.another(wire.right.name + "x", "wire0")
     try:
         yield other
     finally:
