@@ -331,18 +331,23 @@ static void compare_program(const struct world *w, unsigned program, struct fram
 	compare_sums(&t->sums[0], hook, f, &p, sides + plains);
 }
 
-/* A frame through the programs that can have it. */
-void compare_frame(const struct world *w, struct frame f)
+void compare_frame_at(const struct world *w, struct frame f, unsigned hooks)
 {
 	bool dressed = f.vlan_tpid || (f.cap_len >= 14 && is_refused(&f));
+	bool tc = f.cap_len <= SKB_MAX && (!dressed || w->bench);
 
 	if (f.cap_len < 14)
 		return;
 	f.wire_len = f.cap_len;
-	if (f.cap_len <= SKB_MAX && (!dressed || w->bench)) {
+	if (tc && hooks & COMPARE_INGRESS)
 		compare_program(w, dressed ? TC_TAGGED_INGRESS : TC_INGRESS, &f);
+	if (tc && hooks & COMPARE_EGRESS)
 		compare_program(w, dressed ? TC_TAGGED_EGRESS : TC_EGRESS, &f);
-	}
-	if (!f.gso_size && !f.vlan_tpid)
+	if (!f.gso_size && !f.vlan_tpid && hooks & COMPARE_XDP)
 		compare_program(w, XDP, &f);
+}
+
+void compare_frame(const struct world *w, struct frame f)
+{
+	compare_frame_at(w, f, COMPARE_INGRESS | COMPARE_EGRESS | COMPARE_XDP);
 }

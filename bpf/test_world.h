@@ -28,6 +28,9 @@ void add_local(struct prefix_set *s, const char *text);
 
 /* Runs the frame through the programs that can have it, and fails the test where keys, counters or sums are other
  * than those of decode_frame_generally(). Uses f.bytes, cap_len, gso_size and the tag. */
-void compare_frame(const struct world *w, struct frame f);
+enum { COMPARE_INGRESS = 1, COMPARE_EGRESS = 2, COMPARE_XDP = 4 };
+
+void compare_frame_at(const struct world *w, struct frame f, unsigned hooks);
+void compare_frame(const struct world *w, struct frame f); /* all of them */
 
 #endif
