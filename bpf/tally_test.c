@@ -21,7 +21,7 @@
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 #define MUTANTS 100000
-#define CONFIGS 20
+#define CONFIGS 20 /* or $NETTALLY_CONFIGS */
 
 #define EVERY_SMALL (TALLY_F_PROTO | TALLY_F_VLAN | TALLY_F_ETHERTYPE | TALLY_F_SERVICE | TALLY_F_DIRECTION)
 #define EVERY_PLAIN (EVERY_SMALL | TALLY_F_PORTS | TALLY_F_WIDE)
@@ -185,10 +185,12 @@ static void test_configurations(void **state)
 	static struct world w;
 	struct frames fs = { 0 };
 	uint64_t seed = 88172645463325252;
+	const char *given = getenv("NETTALLY_CONFIGS");
+	const unsigned configs = given ? (unsigned)strtoul(given, NULL, 10) : CONFIGS;
 
 	(void)state;
 	make_frames(&fs);
-	for (unsigned i = 0; i < CONFIGS; i++) {
+	for (unsigned i = 0; i < configs; i++) {
 		uint64_t r = next_random(&seed);
 		struct tally_config cf = {
 			.fields = { r & EVERY_PARTY, r >> 16 & EVERY_PLAIN },

@@ -99,8 +99,12 @@ void world_open(struct world *w, const struct tally_config *given, bool tagged)
 	assert_int_equal(tables_fill(&w->t), 0);
 	fill_local(w->tally->maps.local, &w->local);
 	if (tagged) {
+		struct bpf_program *p;
+
 		w->bench = bench_bpf__open();
 		assert_non_null(w->bench);
+		bpf_object__for_each_program(p, w->bench->obj)
+			bpf_program__set_autoload(p, strncmp(bpf_program__name(p), "tagged_", 7) == 0);
 		assert_int_equal(load_object(w, &w->tagged, w->bench->obj, (void *)(uintptr_t)&w->bench->rodata->config,
 					     (void *)(uintptr_t)w->bench->rodata_services->service_of_port), 0);
 		assert_int_equal(tables_fill(&w->tagged), 0);
