@@ -139,7 +139,7 @@ def test_others_pins_stay(pins):
     assert (pins / "others" / "thing").exists()
 
 
-def test_nothing_to_do(tmp_path):
+def test_nothing_to_do(pins, tmp_path):
     for words in (("--pins", "/nonexistent/pins"), ("--pins", tmp_path)):
         done = detach(*words)
         assert (done.stdout, done.stderr) == ("nothing is attached\n", "")
