@@ -271,7 +271,9 @@ static void fill_table(uint32_t party, uint32_t plain, uint32_t grains)
 	add_local(&w.local, "192.0.2.0/24");
 	world_open(&w, &cf, false);
 	for (unsigned i = 0; i < frames; i++) {
-		LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = fs.bytes[0], .data_size_in = fs.len[0], .repeat = 1);
+		struct bpf_test_run_opts opts = {
+			.sz = sizeof opts, .data_in = fs.bytes[0], .data_size_in = fs.len[0], .repeat = 1,
+		};
 
 		fs.bytes[0][29] = (uint8_t)(i % 40); /* of the source's address */
 		assert_int_equal(bpf_prog_test_run_opts(w.programs[XDP], &opts), 0);

@@ -284,7 +284,7 @@ static bool is_refused(const struct frame *f)
 static void run_program(const struct world *w, unsigned program, const struct frame *f, const struct packet *p)
 {
 	struct __sk_buff skb = { .gso_size = f->gso_size, .gso_segs = f->gso_size ? p->segments : 0 };
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = f->bytes, .data_size_in = f->cap_len, .repeat = 1);
+	struct bpf_test_run_opts opts = { .sz = sizeof opts, .data_in = f->bytes, .data_size_in = f->cap_len, .repeat = 1 };
 	uint8_t longer[64] = { 0 };
 	int r;
 

@@ -73,7 +73,7 @@ static inline void tables_configure(struct tables *t, const struct tally_config 
 
 static inline int table_new(const struct tables *t, unsigned grain)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+	struct bpf_map_create_opts opts = { .sz = sizeof opts, .map_flags = BPF_F_MMAPABLE };
 
 	return bpf_map_create(BPF_MAP_TYPE_ARRAY, "nettally_table", 4, slot_bytes(&t->config, grain) * TALLY_BUCKET,
 			      t->buckets[grain], &opts);
