@@ -54,7 +54,7 @@ _nettally()
 	local options=--help
 	case $command in
 	run) options="-c -i --ledger --listen --summary --quiet --help" ;;
-	read) options="--by --of --local --filter --service --every --bytes --sort --limit --format --help" ;;
+	read) options="--by --of --local --filter --rules --service --every --bytes --sort --limit --format --help" ;;
 	query) options="--ledger -c --from --to --every --where --by --bytes --sort --limit --format --help" ;;
 	status | audit) options="--json --control --ledger -c --help" ;;
 	check) options="-c --help" ;;

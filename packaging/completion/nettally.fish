@@ -30,6 +30,7 @@ complete -c nettally -n '__fish_seen_subcommand_from read' -F
 complete -c nettally -n '__fish_seen_subcommand_from read' -l of -x -a 'local remote both' -d parties
 complete -c nettally -n '__fish_seen_subcommand_from read' -l local -x -d 'a local prefix'
 complete -c nettally -n '__fish_seen_subcommand_from read' -l filter -x -d 'pcap expression'
+complete -c nettally -n '__fish_seen_subcommand_from read' -l rules -r -d 'lines identifier;pcap expression'
 complete -c nettally -n '__fish_seen_subcommand_from read' -l service -x -d NAME=tcp:PORT
 
 complete -c nettally -n '__fish_seen_subcommand_from query' -a '(__nettally_first_column query)'

@@ -54,7 +54,7 @@ _nettally() {
 		;;
 	read)
 		_arguments $show '--of[parties]:parties:(local remote both)' '*--local[a local prefix]:prefix:' \
-			'--filter[pcap expression]:expression:' '*--service[NAME=tcp:PORT]:service:' '--help[usage]' \
+			'--filter[pcap expression]:expression:' '--rules[lines identifier;pcap expression]:file:_files' '*--service[NAME=tcp:PORT]:service:' '--help[usage]' \
 			'*:capture file:_files'
 		;;
 	query)

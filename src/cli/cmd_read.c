@@ -5,6 +5,7 @@
 #include "capture/pcapfile.h"
 #include "cli/commands.h"
 #include "cli/read_report.h"
+#include "cli/read_rules.h"
 #include "cli/read_stream.h"
 #include "base/clock.h"
 #include "base/text.h"
@@ -19,7 +20,6 @@
 #include <unistd.h>
 
 #define READ_KEYS_MAX (1u << 28)   /* beyond it: `other` */
-#define LINKTYPES_MAX 32           /* link types of one run that can have a filter */
 #define PROGRESS_AFTER_NS (2 * NS_PER_S)
 #define PROGRESS_EVERY_NS (NS_PER_S / 4)
 
@@ -35,8 +35,10 @@ struct reader {
 	struct strings *strings;
 	struct count count;
 	const char *filter;
-	struct link_filter filters[LINKTYPES_MAX];
+	struct link_filter filters[READ_LINKTYPES_MAX];
 	unsigned filter_count;
+	const char *rules_path;    /* NULL = by keys */
+	struct read_rules rules;
 	enum format format;
 	bool format_given;
 	struct read_report report;
@@ -56,6 +58,7 @@ static const char read_help[] =
 	"  --of local|remote|both  which ends of a packet (default: both)\n"
 	"  --local CIDR         a local network, may be repeated (default: the private ranges)\n"
 	"  --filter EXPR        only packets that match the pcap expression\n"
+	"  --rules FILE         count by the rules of a file: lines `identifier;pcap expression`\n"
 	"  --service NAME=tcp:PORT|udp:PORT  a named service, may be repeated\n"
 	"  --every DUR          a record per window: 10s 1min 1h (aligned to UTC, by the packets' clock)\n"
 	"  --bytes l2|l3        frames as on the wire (default), or IP datagrams\n"
@@ -166,10 +169,21 @@ static int take_option(struct reader *r, int id, const char *value, struct err *
 	case OPT_SORT: r->report.sort = value; return 0;
 	case OPT_LIMIT: return parse_limit(&r->report.limit, value, e);
 	case OPT_FORMAT: r->format_given = true; return format_parse(&r->format, value, e);
-	case OPT_RULES: return err_set(e, -ENOTSUP, "--rules is not supported by this version");
+	case OPT_RULES: r->rules_path = value; return 0;
 	case OPT_ROUTES: return err_set(e, -ENOTSUP, "--routes is not supported by this version");
 	default: return err_set(e, -ENOTSUP, "--geo is not supported by this version");
 	}
+}
+
+static int check_rules(const struct reader *r, struct err *e)
+{
+	const struct account *a = r->account;
+
+	if (r->rules_path && (a->by_count != 1 || a->by[0] != FIELD_RULE))
+		return err_set(e, -EINVAL, "--rules counts by rule alone: leave --by out");
+	if (!r->rules_path && account_has_rules(a))
+		return err_set(e, -EINVAL, "--by rule: by which? add --rules FILE");
+	return 0;
 }
 
 /* Everything that the options leave open, and the grain that follows from them. */
@@ -182,10 +196,12 @@ static int prepare(struct reader *r, struct err *e)
 
 	strcpy(a->name, "read");
 	if (a->by_count == 0) {
-		a->by[0] = FIELD_HOST;
+		a->by[0] = r->rules_path ? FIELD_RULE : FIELD_HOST;
 		a->by_count = 1;
 	}
 	ret = account_finish(a, e);
+	if (ret == 0)
+		ret = check_rules(r, e);
 	if (ret < 0)
 		return ret;
 	if (r->local.count == 0 && (ret = default_local(r, e)) < 0)
@@ -213,6 +229,11 @@ static int prepare(struct reader *r, struct err *e)
 		return ret;
 	g->narrow = grain_may_be_narrow(g);
 	grain = *g;
+	if (r->rules_path) {
+		ret = read_rules_open(&r->rules, r->rules_path, g->window_s, e);
+		if (ret < 0)
+			return ret;
+	}
 	return count_open(&r->count, &grain, e);
 }
 
@@ -226,8 +247,8 @@ static int filter_for(struct reader *r, uint16_t linktype, struct filter **ret, 
 			*ret = f->filter;
 			return 0;
 		}
-	if (r->filter_count == LINKTYPES_MAX)
-		return err_set(e, -EINVAL, "--filter: over %d link types in one run", LINKTYPES_MAX);
+	if (r->filter_count == READ_LINKTYPES_MAX)
+		return err_set(e, -EINVAL, "--filter: over %d link types in one run", READ_LINKTYPES_MAX);
 	err = filter_open(&f->filter, r->filter, linktype, e);
 	if (err < 0)
 		return err_prefix(e, err, "--filter");
@@ -299,12 +320,23 @@ static int print_report(struct reader *r)
 	int ret = open_output(r, &e);
 
 	if (ret == 0)
-		ret = read_report_rows(&r->report, &r->count, r->out, &e);
+		ret = r->rules_path ? read_rules_rows(&r->rules, &r->report, INT64_MAX, r->out, &e) :
+				      read_report_rows(&r->report, &r->count, r->out, &e);
 	if (ret < 0) {
 		output_close(&r->out, NULL);
 		return fail(EXIT_FAILED, "read", &e);
 	}
 	return output_close(&r->out, &e) < 0 ? fail(EXIT_FAILED, "read", &e) : EXIT_OK;
+}
+
+static int print_closed_rules(struct reader *r, int64_t boundary, struct err *e)
+{
+	int ret = open_output(r, e);
+
+	r->stream.printed_before_s = boundary;
+	if (ret == 0)
+		ret = read_rules_rows(&r->rules, &r->report, boundary, r->out, e);
+	return ret < 0 ? ret : output_flush(r->out);
 }
 
 /* Windows of a live stream that are over; in the order of time, so not where another is asked for. */
@@ -319,6 +351,8 @@ static int print_closed(struct reader *r, struct err *e)
 	boundary = read_stream_boundary(&r->stream, r->count.grain.window_s, clock_system().utc_ns(NULL));
 	if (boundary == INT64_MIN)
 		return 0;
+	if (r->rules_path)
+		return print_closed_rules(r, boundary, e);
 	ret = read_stream_take(&r->count, boundary, &closed, e);
 	if (ret < 0)
 		return ret;
@@ -328,6 +362,14 @@ static int print_closed(struct reader *r, struct err *e)
 		ret = read_report_rows(&r->report, &closed, r->out, e);
 	count_close(&closed);
 	return ret < 0 ? ret : output_flush(r->out);
+}
+
+static int count_batch(struct reader *r, const struct frame *frames, const struct packet *packets, unsigned n, struct err *e)
+{
+	if (r->rules_path)
+		return read_rules_add(&r->rules, frames, packets, n, e);
+	count_packets(&r->count, packets, n);
+	return 0;
 }
 
 /* 0, or EXIT_FAILED after a damaged file, or EXIT_USAGE for a filter that does not compile. */
@@ -359,7 +401,8 @@ static int read_file(struct reader *r, const char *path)
 			return fail(EXIT_USAGE, "read", &e);
 		}
 		decode_batch(frames, count, packets);
-		count_packets(&r->count, packets, count);
+		if (count_batch(r, frames, packets, count, &e) < 0)
+			break;
 		if (stream)
 			read_stream_see(&r->stream, packets, count);
 		if ((++batches & 1023) == 0 && r->progress)
@@ -377,6 +420,7 @@ static void reader_free(struct reader *r)
 	for (unsigned i = 0; i < r->filter_count; i++)
 		filter_close(&r->filters[i].filter);
 	count_close(&r->count);
+	read_rules_close(&r->rules);
 	account_unref(&r->account);
 	services_free(&r->services);
 	prefix_set_free(&r->local);

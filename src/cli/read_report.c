@@ -128,8 +128,7 @@ static int write_row(const struct row_sorter *s, const struct shape *shape, cons
 			else
 				cells[i].number = (uint64_t)n;
 		} else {
-			key_format(l, key, f, s->strings, texts[i]);
-			cells[i].text = texts[i];
+			cells[i].text = key_text(l, key, f, s->strings, texts[i], NULL);
 		}
 	}
 	row_tally(s->count, row, &t);

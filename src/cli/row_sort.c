@@ -68,7 +68,7 @@ static const uint8_t host_codes[256] = {
 	['e'] = 18, ['f'] = 19, ['h'] = 20, ['o'] = 21, ['r'] = 22, ['t'] = 23,
 };
 
-static uint64_t host_word(const char *text, unsigned len, unsigned part)
+static uint64_t host_word(const char *text, size_t len, unsigned part)
 {
 	uint64_t word = 0;
 
@@ -99,7 +99,7 @@ static uint64_t ip4_word(const uint8_t *bytes, unsigned part)
 	return (uint64_t)(part ? codes : codes >> (5 * HOST_CHARS)) << 4;
 }
 
-static uint64_t text_word(const char *text, unsigned len, unsigned part)
+static uint64_t text_word(const char *text, size_t len, unsigned part)
 {
 	uint64_t word = 0;
 
@@ -127,9 +127,10 @@ static uint64_t direction_word(uint8_t direction)
 static uint64_t field_word(const struct row_sorter *s, const uint8_t *key, enum field f, unsigned part)
 {
 	const struct key_layout *l = &s->count->grain.layout;
-	char text[KEY_TEXT_MAX];
+	char scratch[KEY_TEXT_MAX];
+	const char *text;
 	uint64_t word;
-	unsigned len;
+	size_t len;
 
 	switch (f) {
 	case FIELD_WINDOW:
@@ -152,7 +153,7 @@ static uint64_t field_word(const struct row_sorter *s, const uint8_t *key, enum 
 			if (a.family == ADDR_IP4)
 				return ip4_word(addr_ip4_bytes(&a), part);
 		}
-		len = key_format(l, key, f, s->strings, text);
+		text = key_text(l, key, f, s->strings, scratch, &len);
 		return is_address(f) ? host_word(text, len, part) : text_word(text, len, part);
 	}
 }

@@ -183,7 +183,9 @@ void config_load_account(struct config_loader *l, cfg_t *s, const struct config_
 	config_read_number(l, s, "limit", 1u << 26, &a->limit);
 	config_read_number(l, s, "series", 1000000, &a->series);
 	if (l->p.count == before && !l->p.more) {
-		if (account_finish(a, &e) < 0)
+		if (account_finish(a, &e) == 0 && account_has_rules(a))
+			err_set(&e, -EINVAL, "account %s: by rule: not supported by this version", a->name);
+		if (e.code < 0)
 			config_problem(&l->p, config_text_line(l->text, st, "by"), "%s", e.msg);
 		else if (config_add_account(l->c, a, &e) == 0)
 			return;

@@ -187,7 +187,7 @@ static const struct mistake { const char *text, *want; } mistakes[] = {
 	  "2: rules: not supported by this version\n3: socket: not\n4: columns: not" },
 	{ "account f { by = host\n from = reports }", "2: from = reports: not supported by this version" },
 	{ "account f { by = host\n from = x }", "2: from = 'x': write packets" },
-	{ "account f { by = {\nhost,\nrule } }", "3: key \"rule\" is not supported by this version" },
+	{ "account f { by = {\nhost,\nname } }", "3: key \"name\" is not supported by this version" },
 	{ "include(\"x\")", "1: 'include' has no '='" },
 	{ "user = a\n\nuser = b", "3: 'user' is written twice, first in line 1" },
 	{ "account a { by = host\n by += mac }", "2: 'by' is written twice, first in line 1" },

@@ -15,6 +15,7 @@
 /* What `where` compares with: text, a number, or a prefix. */
 struct condition {
 	char text[KEY_TEXT_MAX];
+	const char *string;  /* of any length, instead of `text`; borrowed from the query */
 	int64_t number;
 	struct prefix prefix;
 	enum { CONDITION_TEXT, CONDITION_NUMBER, CONDITION_PREFIX } kind;
@@ -99,6 +100,8 @@ static int make_condition(struct condition *c, enum field f, const char *value, 
 
 	c->kind = CONDITION_TEXT;
 	snprintf(c->text, sizeof c->text, "%s", value);
+	if (f == FIELD_RULE)
+		c->string = value;
 	if (strcmp(value, "-") == 0 || strcmp(value, "other") == 0)
 		return 0;
 	switch (f) {
@@ -264,7 +267,7 @@ static void bind_query(sqlite3_stmt *s, struct plan *p)
 		int at = FIRST_WHERE + (int)i;
 
 		if (c->kind == CONDITION_TEXT)
-			sqlite3_bind_text(s, at, c->text, -1, SQLITE_STATIC);
+			sqlite3_bind_text(s, at, c->string ? c->string : c->text, -1, SQLITE_STATIC);
 		else if (c->kind == CONDITION_NUMBER)
 			sqlite3_bind_int64(s, at, c->number);
 		else

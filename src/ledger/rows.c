@@ -12,14 +12,16 @@
 #include <stdlib.h>
 
 enum { ENCODED_NUMBER = 1, ENCODED_TEXT = 2 };
-#define ENCODED_FIELD_MAX (KEY_TEXT_MAX + 2)
 
-static int make_room(struct book_rows *r)
+/* For one field, whose text has `len` bytes. */
+static int make_room(struct book_rows *r, size_t len)
 {
-	size_t room = r->room ? r->room * 2 : 4096;
+	size_t need = r->used + len + 1 + sizeof(uint64_t), room = r->room ? r->room : 4096;
 
-	if (r->used + ENCODED_FIELD_MAX <= r->room)
+	if (need <= r->room)
 		return 0;
+	while (room < need)
+		room *= 2;
 	uint8_t *keys = realloc(r->keys, room);
 	if (!keys)
 		return -ENOMEM;
@@ -32,9 +34,14 @@ int rows_add_key(struct book_rows *r, const struct account *a, const uint8_t *ke
 {
 	for (size_t i = 0; i < a->by_count; i++) {
 		enum field f = a->by[i];
+		char scratch[KEY_TEXT_MAX];
+		const char *text = "";
+		size_t len = 0;
 		int64_t number = field_is_number(f) ? key_get_number(&a->layout, key, f) : -1;
 
-		if (make_room(r) < 0)
+		if (number < 0)
+			text = key_text(&a->layout, key, f, strings, scratch, &len);
+		if (make_room(r, len) < 0)
 			return -ENOMEM;
 		uint8_t *to = r->keys + r->used;
 		if (number >= 0) {
@@ -45,7 +52,8 @@ int rows_add_key(struct book_rows *r, const struct account *a, const uint8_t *ke
 			r->used += 1 + sizeof big;
 		} else {
 			*to = ENCODED_TEXT;
-			r->used += 2 + key_format(&a->layout, key, f, strings, (char *)to + 1);
+			memcpy(to + 1, text, len + 1);
+			r->used += 2 + len;
 		}
 	}
 	return 0;
@@ -70,8 +78,7 @@ void rows_bind_key(sqlite3_stmt *s, int first, const struct account *a, const ui
 }
 
 /* Keys are prefix-free, so they differ before either ends; equal ones end where they are equal.
- * The buffer has ENCODED_FIELD_MAX bytes of slack, and a key's end is found by its own fields
- * only. */
+ * A key's end is found by its own fields only. */
 static int compare_rows(const void *pa, const void *pb, void *arg)
 {
 	const struct book_row *a = pa, *b = pb;

@@ -68,9 +68,10 @@ static void set_field(const struct key_layout *l, uint8_t *key, enum field f, co
 {
 	struct addr a;
 
-	if (strcmp(text, "-") == 0)
+	/* A rule may be called so; rules are never unknown, and their accounts have no `other`. */
+	if (strcmp(text, "-") == 0 && f != FIELD_RULE)
 		return;
-	if (strcmp(text, "other") == 0) {
+	if (strcmp(text, "other") == 0 && f != FIELD_RULE) {
 		memset(key + l->at[f], 0xff, field_width(f));
 		if (is_host(f))
 			key[l->at[family_of(f)]] = 0xff;

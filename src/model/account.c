@@ -27,13 +27,19 @@ struct account *account_ref(struct account *a)
 	return a;
 }
 
+static void free_account(struct account *a)
+{
+	free(a->rules);
+	free(a);
+}
+
 void account_unref(struct account **pa)
 {
 	struct account *a = *pa;
 
 	*pa = NULL;
 	if (a && atomic_fetch_sub_explicit(&a->refs, 1, memory_order_acq_rel) == 1)
-		free(a);
+		free_account(a);
 }
 
 int account_name_check(const char *name, struct err *e)
@@ -105,6 +111,8 @@ int account_finish(struct account *a, struct err *e)
 		fields |= FIELD_BIT(a->by[i]);
 	if (a->by_count == 0)
 		return err_set(e, -EINVAL, "account %s: by what? write e.g. by = { host }", a->name);
+	if (fields & FIELD_BIT(FIELD_RULE) && fields & ~(FIELD_BIT(FIELD_RULE) | FIELDS_BESIDE_RULE))
+		return err_set(e, -EINVAL, "account %s: beside rule, only interface and direction can be keys", a->name);
 	a->party = (fields & FIELDS_OF_PARTY) != 0;
 	if (!a->party && (a->of != OF_BOTH || !a->self || !a->groups))
 		return err_set(e, -EINVAL, "account %s: of, self and groups need a key of a party (mac, host)", a->name);

@@ -37,6 +37,9 @@ struct account {
 	size_t keep_count;           /* keep[0].window_s == every_s; each is a multiple of the one before */
 	uint32_t limit;              /* keys per window; what finds no room is booked under `other` */
 	uint32_t series;             /* most series it shows in /metrics */
+	/* with `rule` among the keys: */
+	size_t rule_count;
+	uint32_t *rules;             /* ids in struct strings, in the file's order; 0 until account_intern_rules() */
 	/* derived by account_finish() */
 	bool party;                  /* has a key of a party: records have rx_ and tx_ counters */
 	struct key_layout layout;    /* of the fields in `by` */
@@ -54,6 +57,10 @@ void account_unref(struct account **a); /* accepts NULL */
 /* Checks the whole and derives the rest; keep defaults to every:7d 1h:90d 1d:forever (those that
  * are longer than every). */
 int account_finish(struct account *a, struct err *e);
+static inline bool account_has_rules(const struct account *a)
+{
+	return key_has(&a->layout, FIELD_RULE);
+}
 int account_name_check(const char *name, struct err *e);
 /* True where two definitions make records of the same form (from, by): their records may share a
  * table. */

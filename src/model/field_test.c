@@ -71,7 +71,7 @@ static void lists(void **state)
 		{ "", -EINVAL, 0, { 0 } }, { " ", -EINVAL, 0, { 0 } }, { ",", -EINVAL, 0, { 0 } }, { "host,", -EINVAL, 0, { 0 } },
 		{ ",host", -EINVAL, 0, { 0 } }, { "host,,mac", -EINVAL, 0, { 0 } }, { "host, ,mac", -EINVAL, 0, { 0 } },
 		{ "host,host", -EINVAL, 0, { 0 } }, { "host mac", -EINVAL, 0, { 0 } }, { "host;mac", -EINVAL, 0, { 0 } },
-		{ "host,nonsense", -EINVAL, 0, { 0 } }, { "host,rule", -ENOTSUP, 0, { 0 } },
+		{ "host,nonsense", -EINVAL, 0, { 0 } }, { "host,name", -ENOTSUP, 0, { 0 } },
 		{ "mac,host,src_mac,dst_mac,src_host,dst_host,src_port,dst_port,interface,direction,vlan,ethertype,"
 		  "proto,service", 0, 14, { FIELD_MAC, FIELD_HOST, FIELD_SRC_MAC } }, /* all there are */
 		{ "host,xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", -EINVAL, 0, { 0 } },

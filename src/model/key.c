@@ -201,6 +201,28 @@ unsigned key_format(const struct key_layout *l, const uint8_t *key, enum field f
 	}
 }
 
+static bool is_string(enum field f)
+{
+	return widths[f] == 4 && !field_is_number(f) && f != FIELD_ETHERTYPE;
+}
+
+const char *key_text(const struct key_layout *l, const uint8_t *key, enum field f, const struct strings *strings,
+		     char scratch[static KEY_TEXT_MAX], size_t *ret_len)
+{
+	const char *text = scratch;
+	size_t len;
+
+	if (is_string(f) && !key_field_is_other(l, key, f)) {
+		text = strings_at(strings, get_u32(key + l->at[f]));
+		len = strlen(text);
+	} else {
+		len = key_format(l, key, f, strings, scratch);
+	}
+	if (ret_len)
+		*ret_len = len;
+	return text;
+}
+
 void key_project(const struct key_layout *to, uint8_t *to_key, const struct key_layout *from,
 		 const uint8_t *from_key)
 {
@@ -230,9 +252,7 @@ static int compare_field(const struct key_layout *l, enum field f, const struct 
 
 		return (x > y) - (x < y);
 	}
-	key_format(l, a, f, strings, a_text);
-	key_format(l, b, f, strings, b_text);
-	return strcmp(a_text, b_text);
+	return strcmp(key_text(l, a, f, strings, a_text, NULL), key_text(l, b, f, strings, b_text, NULL));
 }
 
 int key_compare(const struct key_layout *l, const enum field *by, size_t by_count,

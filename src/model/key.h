@@ -24,7 +24,7 @@
 
 #define KEY_WORDS_MAX 20
 #define KEY_BYTES_MAX (KEY_WORDS_MAX * 8)
-#define KEY_TEXT_MAX 256 /* one field as text */
+#define KEY_TEXT_MAX 256 /* one field as text, unless it is a string */
 
 enum direction { DIRECTION_UNKNOWN = 0, DIRECTION_INGRESS = 1, DIRECTION_EGRESS = 2 };
 enum locality { LOCALITY_UNKNOWN = 0, LOCALITY_LOCAL = 1, LOCALITY_REMOTE = 2 };
@@ -54,8 +54,11 @@ bool key_get_mac(const struct key_layout *l, const uint8_t *key, enum field mac,
 /* The number of a number field, or -1 where unknown or `other`. Also FIELD_ETHERTYPE. */
 int64_t key_get_number(const struct key_layout *l, const uint8_t *key, enum field f);
 
-/* One field as users see it: MAC, address, number, 0x0800, ingress, a string; "-" or "other".
- * Returns the length. */
+/* One field as users see it: MAC, address, number, 0x0800, ingress, a string; "-" or "other". The text
+ * is `scratch`, or the string itself, which may be of any length. *ret_len may be NULL. */
+const char *key_text(const struct key_layout *l, const uint8_t *key, enum field f, const struct strings *strings,
+		     char scratch[static KEY_TEXT_MAX], size_t *ret_len);
+/* The same into `text`, where strings are cut to what it has room for. Returns the length. */
 unsigned key_format(const struct key_layout *l, const uint8_t *key, enum field f,
 		    const struct strings *strings, char text[static KEY_TEXT_MAX]);
 

@@ -196,12 +196,11 @@ static void put_sample(struct buffer *b, const struct sample *x, const struct sn
 	buffer_puts(b, x->family);
 	buffer_char(b, '{');
 	for (size_t i = 0; i < a->by_count; i++) {
-		key_format(&a->layout, r->key, a->by[i], x->snapshot->strings, text);
 		if (i)
 			buffer_char(b, ',');
 		buffer_puts(b, label_name(a, a->by[i]));
 		buffer_char(b, '=');
-		buffer_label(b, text);
+		buffer_label(b, key_text(&a->layout, r->key, a->by[i], x->snapshot->strings, text, NULL));
 	}
 	if (direction) {
 		buffer_puts(b, ",direction=");
