@@ -104,7 +104,7 @@ void books_set_total(struct books *b, const struct party_tally *total)
 	b->total = *total;
 }
 
-/* Another number of series: the same totals, in as many. What finds no memory is in the ledger,
+/* Another number of series, or other rules: the same totals, in as many. What finds no memory is in the ledger,
  * for the next start. */
 static void inherit_series(struct books *b, struct books *from)
 {
@@ -113,7 +113,7 @@ static void inherit_series(struct books *b, struct books *from)
 	struct series *mine = b->series;
 	size_t count = 0;
 
-	if (b->account->series == from->account->series) {
+	if (b->account->series == from->account->series && !account_has_rules(b->account)) {
 		b->series = from->series;
 		from->series = mine;
 		series_set_account(b->series, b->account);

@@ -203,6 +203,7 @@ void config_free(struct config **pc)
 	for (size_t i = 0; i < c->account_count; i++)
 		account_unref(&c->accounts[i]);
 	free(c->accounts);
+	config_rules_free(c);
 	prefix_set_free(&c->local);
 	services_free(&c->services);
 	free(c);

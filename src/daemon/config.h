@@ -14,6 +14,7 @@
 #include "model/account.h"
 #include "model/interface_books.h"
 #include "model/service.h"
+#include "rules/rule_file.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -31,6 +32,14 @@ struct config_interface {
 	char *filter;           /* pcap expression, NULL = all */
 };
 
+/* What an account by rule counts, and where it tells it. */
+struct config_rules {
+	struct account *account;  /* borrowed from the config's accounts */
+	struct rule_file *file;   /* checked; its expressions are for no interface: config_rules_for() */
+	char socket[108];         /* "" = none */
+	char socket_group[33];    /* "" = none */
+};
+
 struct config_listen {
 	bool on;
 	char address[ADDR_TEXT_MAX];
@@ -43,6 +52,8 @@ struct config {
 	size_t interface_count;
 	struct account **accounts;
 	size_t account_count;
+	struct config_rules *rules;         /* of the accounts that are by rule, in their order */
+	size_t rules_count;
 	bool accounts_default;              /* none were written: the sensible ones */
 	struct prefix_set local;            /* empty = the interfaces' own networks, found at start */
 	struct services services;
@@ -74,6 +85,10 @@ int config_add_interface(struct config *c, const char *name, struct err *e);
 void config_clear_interfaces(struct config *c); /* the command line names others */
 /* "127.0.0.1:9390", "[::1]:9390", ":9390" (loopback), "9390", "off". */
 int config_listen_parse(struct config_listen *ret, const char *text, struct err *e);
+/* The same rules with this interface's MAC address for $MAC; NULL: it has none (zeros). */
+int config_rules_for(const struct config_rules *r, const uint8_t mac[6], struct rule_file **ret, struct err *e);
+/* Gives the accounts by rule the ids of their rules, and room for all of them; as often as wanted. */
+int config_rules_intern(struct config *c, struct strings *strings, struct err *e);
 void config_free(struct config **c);
 
 #endif

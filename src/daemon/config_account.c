@@ -163,7 +163,9 @@ void config_load_account(struct config_loader *l, cfg_t *s, const struct config_
 	size_t before = l->p.count;
 	struct account *a = account_new();
 	struct err e = { 0 };
+	struct config_rules rules = { 0 };
 	int basis = BYTES_L2;
+	bool by_rule;
 
 	if (!a) {
 		config_problem(&l->p, st->line, "out of memory");
@@ -182,15 +184,18 @@ void config_load_account(struct config_loader *l, cfg_t *s, const struct config_
 	a->bytes = (enum bytes_basis)basis;
 	config_read_number(l, s, "limit", 1u << 26, &a->limit);
 	config_read_number(l, s, "series", 1000000, &a->series);
+	if (l->p.count == before && !l->p.more && account_finish(a, &e) < 0)
+		config_problem(&l->p, config_text_line(l->text, st, "by"), "%s", e.msg);
+	by_rule = config_load_rules(l, s, a, st->line, &rules);
 	if (l->p.count == before && !l->p.more) {
-		if (account_finish(a, &e) == 0 && account_has_rules(a))
-			err_set(&e, -EINVAL, "account %s: by rule: not supported by this version", a->name);
-		if (e.code < 0)
-			config_problem(&l->p, config_text_line(l->text, st, "by"), "%s", e.msg);
-		else if (config_add_account(l->c, a, &e) == 0)
-			return;
-		else
+		account_ref(a);
+		if (config_add_account(l->c, a, &e) < 0) {
 			config_problem(&l->p, st->line, "%s", e.msg);
+			account_unref(&(struct account *){ a });
+		} else if (by_rule && config_add_rules(l->c, a, &rules, &e) < 0) {
+			config_problem(&l->p, st->line, "%s", e.msg);
+		}
 	}
+	rule_file_free(&rules.file);
 	account_unref(&a);
 }

@@ -15,6 +15,7 @@ struct config_loader {
 	struct config *c;
 	const struct config_text *text;
 	struct config_problems p;
+	struct rule_mistakes mistakes; /* of all rule files, as FILE:LINE: lines */
 };
 
 struct config_word {
@@ -31,6 +32,15 @@ void config_read_size(struct config_loader *l, cfg_t *s, const char *key, uint64
 
 /* config_account.c; `st` is where the section stands. */
 void config_load_account(struct config_loader *l, cfg_t *s, const struct config_statement *st);
+
+/* A user's or group's name. */
+void config_read_owner(struct config_loader *l, cfg_t *s, const char *key, char ret[static 33]);
+
+/* config_rules.c: `rules`, `socket` and `socket_group` of an account. */
+bool config_load_rules(struct config_loader *l, cfg_t *s, const struct account *a, unsigned line, struct config_rules *ret);
+/* Takes what `r` has; `a` is in the config already. */
+int config_add_rules(struct config *c, struct account *a, struct config_rules *r, struct err *e);
+void config_rules_free(struct config *c);
 
 /* config.c: what holds where nothing is written. */
 void config_set_defaults(struct config *c);

@@ -95,7 +95,7 @@ void config_read_size(struct config_loader *l, cfg_t *s, const char *key, uint64
 
 /* A user's or group's name; whether it exists is the daemon's to see, on the machine where it
  * runs. */
-static void read_owner(struct config_loader *l, cfg_t *s, const char *key, char ret[static 33])
+void config_read_owner(struct config_loader *l, cfg_t *s, const char *key, char ret[static 33])
 {
 	const struct config_value *v = config_value_at(s, key, 0);
 	size_t len = v ? strlen(v->text) : 0;
@@ -182,6 +182,20 @@ static void load_interface(struct config_loader *l, cfg_t *s, const struct confi
 	free(scratch.filter);
 }
 
+/* What the kernel's programs do not do yet. */
+static void check_captures(struct config_loader *l)
+{
+	for (size_t i = 0; i < l->c->interface_count && l->c->rules_count; i++) {
+		const struct config_interface *f = &l->c->interfaces[i];
+		const struct config_statement *st = config_text_section(l->text, "interface", (unsigned)i);
+
+		if (st && (f->capture == CAPTURE_KERNEL || f->capture == CAPTURE_XDP))
+			config_problem(&l->p, config_text_line(l->text, st, "capture"),
+				       "capture = %s: rules need capture = socket in this version; leave capture away",
+				       f->capture == CAPTURE_XDP ? "xdp" : "kernel");
+	}
+}
+
 static void load_ports(struct config_loader *l, cfg_t *s, const char *key, enum service_proto proto)
 {
 	const struct config_value *v;
@@ -236,8 +250,8 @@ static void load_places(struct config_loader *l, cfg_t *top)
 	if (v && config_listen_parse(&c->web, v->text, &e) < 0)
 		config_problem(&l->p, v->line, "listen = %s", e.msg);
 	config_read_text(l, control, "socket", c->control_path, sizeof c->control_path);
-	read_owner(l, control, "group", c->control_group);
-	read_owner(l, top, "user", c->user);
+	config_read_owner(l, control, "group", c->control_group);
+	config_read_owner(l, top, "user", c->user);
 }
 
 static void load_sections(struct config_loader *l, cfg_t *top, const char *name,
@@ -261,6 +275,7 @@ static void load_all(struct config_loader *l, cfg_t *top)
 	load_sections(l, top, "interface", load_interface);
 	load_sections(l, top, "service", load_service);
 	load_sections(l, top, "account", config_load_account);
+	check_captures(l);
 	load_kernel(l, cfg_getsec(top, "kernel"));
 	load_places(l, top);
 	if (l->p.count || l->p.more)
@@ -319,6 +334,9 @@ static int finish(struct config_text *t, struct config_loader *l, int r, FILE *p
 	config_problems_sort(&l->p);
 	if (problems)
 		config_problems_print(&l->p, path, problems);
+	if (problems && l->mistakes.text)
+		fputs(l->mistakes.text, problems);
+	rule_mistakes_free(&l->mistakes);
 	if (r == -EINVAL && l->p.count)
 		err_set(e, r, "%s:%u: %s", path, l->p.at[0].line, l->p.at[0].text);
 	else if (r < 0)

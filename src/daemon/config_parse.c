@@ -34,7 +34,7 @@ static cfg_t *new_cfg(void)
 	cfg_opt_t service_keys[] = { KEY("tcp"), KEY("udp"), CFG_END() };
 	cfg_opt_t account_keys[] = {
 		KEY("from"), KEY("by"), KEY("of"), KEY("self"), KEY("groups"), KEY("every"), KEY("keep"), KEY("bytes"),
-		KEY("limit"), KEY("series"), CFG_END(),
+		KEY("limit"), KEY("series"), KEY("rules"), KEY("socket"), KEY("socket_group"), CFG_END(),
 	};
 	cfg_opt_t kernel_keys[] = { KEY("pins"), KEY("keys"), CFG_END() };
 	cfg_opt_t ledger_keys[] = { KEY("path"), KEY("max_size"), CFG_END() };
@@ -59,7 +59,7 @@ static cfg_t *new_cfg(void)
 /* Names of the contract that come with a later stage. */
 static const char *const later_top[] = { "names", "routes", "bmp", "geo", "reports", "sockets", "influxdb", "postgresql",
 					 "clickhouse", "webhook", NULL };
-static const char *const later_account[] = { "rules", "socket", "columns", NULL };
+static const char *const later_account[] = { "columns", NULL };
 
 static bool is_one_of(const char *const *names, const char *name)
 {

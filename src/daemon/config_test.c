@@ -184,7 +184,7 @@ static const struct mistake { const char *text, *want; } mistakes[] = {
 	  "table t { columns = {a} } }",
 	  "1: names: not\n2: bmp: not\n4: geo: not\n5: reports: not\n6: influxdb: not" },
 	{ "account f { by = { host }\nrules = \"x\"\nsocket = \"y\"\ncolumns = { \"a=b\" } }",
-	  "2: rules: not supported by this version\n3: socket: not\n4: columns: not" },
+	  "2: rules: only for an account by rule: by = { rule }\n3: socket: only\n4: columns: not supported by this version" },
 	{ "account f { by = host\n from = reports }", "2: from = reports: not supported by this version" },
 	{ "account f { by = host\n from = x }", "2: from = 'x': write packets" },
 	{ "account f { by = {\nhost,\nname } }", "3: key \"name\" is not supported by this version" },

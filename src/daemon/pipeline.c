@@ -23,6 +23,7 @@ static void book_tables(struct pipeline *p, struct point *point, const struct ta
 {
 	struct tables_booking b = {
 		.books = p->books, .book_count = p->config->account_count, .own = &p->own, .see = see_entry, .arg = p,
+		.interface = point->interface_id,
 	};
 
 	point_book(point, t);
@@ -161,13 +162,18 @@ static void on_ready(void *arg)
 }
 
 /* The empty tables that a source goes on with, by the plan that will be in force. */
-static int prepare_spare(struct source_slot *slot, struct plan *plan, struct err *e)
+static int prepare_spare(struct point *point, struct source_slot *slot, struct plan *plan, bool other_rules, struct err *e)
 {
+	int r;
+
 	if (slot->spare && slot->spare->plan != plan)
 		tables_free(&slot->spare);
 	if (slot->spare && slot->spare->preview)
 		tables_clear(slot->spare);
-	return slot->spare ? 0 : tables_new(&slot->spare, plan, e);
+	r = slot->spare ? 0 : tables_new(&slot->spare, plan, e);
+	if (r == 0 && other_rules && !point->leaving)
+		r = point_open_rules(point, slot->spare, slot == point->slots, e);
+	return r;
 }
 
 static int prepare_spares(struct pipeline *p)
@@ -179,7 +185,7 @@ static int prepare_spares(struct pipeline *p)
 		struct point *point = p->points[i];
 
 		for (unsigned k = 0; k < point->source_count; k++) {
-			int r = prepare_spare(&point->slots[k], plan, &e);
+			int r = prepare_spare(point, &point->slots[k], plan, p->next_config != NULL, &e);
 
 			if (r < 0) {
 				log_error("%s: %s; counting goes on, the next tick tries again", point->cf.name,

@@ -29,6 +29,7 @@ static void preview(struct pipeline *p, struct snapshot *s)
 
 			if (!t || !t->preview)
 				continue;
+			b.interface = p->points[i]->interface_id;
 			tables_book(t, &b);
 			interface_run_add(&s->interfaces[i], t);
 			preview_counters(&s->counters, t);

@@ -69,11 +69,41 @@ static int make_grains(struct plan *p, const struct config *cf, struct err *e)
 		const struct account *a = cf->accounts[i];
 		bool from_party = party && (needs(a) & ~party) == 0;
 
+		if (account_has_rules(a)) {
+			p->grain_of[i] = PLAN_RULES;
+			continue;
+		}
 		p->grain_of[i] = from_party ? PLAN_PARTY : PLAN_PLAIN;
 		if (!from_party)
 			plain |= needs(a);
 	}
 	return plain ? make_grain(p, PLAN_PLAIN, plain, cf, e) : 0;
+}
+
+static int plan_rules(struct plan *p, const struct config *cf, struct err *e)
+{
+	p->rules = calloc(cf->rules_count + 1, sizeof *p->rules);
+	if (!p->rules)
+		return err_set(e, -ENOMEM, "no memory");
+	for (size_t i = 0, k = 0; i < cf->rules_count; i++) {
+		const struct account *a = cf->rules[i].account;
+		struct plan_rules *r = &p->rules[p->rules_count++];
+		int err;
+
+		while (cf->accounts[k] != a)
+			k++;
+		*r = (struct plan_rules){
+			.account = k,
+			.rules = &cf->rules[i],
+			.window_s = a->every_s,
+			.by_direction = key_has(&a->layout, FIELD_DIRECTION),
+			.grain = { .both_bases = true, .window_s = a->every_s },
+		};
+		err = key_layout_make(&r->grain.layout, needs(a), e);
+		if (err < 0)
+			return err;
+	}
+	return 0;
 }
 
 /* All want the local ends, or all the remote ones; else both. */
@@ -118,6 +148,8 @@ int plan_make(struct plan **ret, const struct config *cf, const struct prefix_se
 			p->tick_most_s = cf->accounts[i]->every_s;
 	}
 	r = p->grain_of && copy_local(p, local) == 0 ? make_grains(p, cf, e) : err_set(e, -ENOMEM, "no memory");
+	if (r == 0)
+		r = plan_rules(p, cf, e);
 	if (r < 0) {
 		plan_free(&p);
 		return r;
@@ -132,6 +164,7 @@ void plan_free(struct plan **pp)
 		return;
 	free((*pp)->grain_of);
 	free((*pp)->note);
+	free((*pp)->rules);
 	prefix_set_free(&(*pp)->local);
 	free(*pp);
 	*pp = NULL;

@@ -78,6 +78,8 @@ int point_open_sources(struct point *p, struct netlink *n, const struct point_se
 /* The books of the run before, as the ledger has them: they go on where the kernel's tables did. Before it is
  * started. */
 void point_continue(struct point *p, const struct interface_books *before);
+/* Empty tables by a plan of other rules: opens them for this interface. */
+int point_open_rules(struct point *p, struct tables *t, bool say_never, struct err *e);
 int point_start(struct point *p, struct err *e); /* the threads */
 
 /* Books what a handover brought, reads the kernel's counters. */

@@ -19,6 +19,26 @@ struct attempt {
 	char why_not[80];
 };
 
+static void say_never(void *arg, const struct rule_file *file, const struct rule *rule, const char *why)
+{
+	const struct point *p = arg;
+
+	log_warning("%s: %s:%u: %.100s: matches nothing on this interface: %s", p->cf.name, file->path, rule->line,
+		    rule->identifier, why);
+}
+
+int point_open_rules(struct point *p, struct tables *t, bool say, struct err *e)
+{
+	struct tables_rules of = {
+		.mac = p->info.has_mac ? p->info.mac : NULL,
+		.linktype = afpacket_linktype_of(p->info.arphrd),
+		.never = say ? say_never : NULL,
+		.arg = p,
+	};
+
+	return tables_open_rules(t, &of, e);
+}
+
 static int open_ring(struct point *p, const struct point_setting *s, struct source_slot *slot, struct err *e)
 {
 	struct ring_config cf = {
@@ -41,7 +61,9 @@ static int open_ring(struct point *p, const struct point_setting *s, struct sour
 
 	if (err < 0)
 		return err;
-	err = ring_open(&slot->source, &cf, first, e);
+	err = point_open_rules(p, first, slot == p->slots, e);
+	if (err == 0)
+		err = ring_open(&slot->source, &cf, first, e);
 	if (err < 0)
 		tables_free(&first);
 	return err;
@@ -155,17 +177,31 @@ static int open_kernel_at(struct point *p, struct attempt *a, bool xdp, struct e
 	return 0;
 }
 
-static int open_tcx(struct point *p, struct attempt *a, struct err *e)
+/* What the kernel's programs do not do yet. */
+static int needs_socket(const struct point *p, const struct attempt *a, struct err *e)
 {
 	if (p->cf.filter)
 		return err_set(e, -ENOTSUP, "a filter needs a packet socket");
+	if (a->setting->plan->rules_count)
+		return err_set(e, -ENOTSUP, "rules need a packet socket");
+	return 0;
+}
+
+static int open_tcx(struct point *p, struct attempt *a, struct err *e)
+{
+	int r = needs_socket(p, a, e);
+
+	if (r < 0)
+		return r;
 	return open_kernel_at(p, a, false, e);
 }
 
 static int open_xdp(struct point *p, struct attempt *a, struct err *e)
 {
-	if (p->cf.filter)
-		return err_set(e, -ENOTSUP, "a filter needs a packet socket");
+	int r = needs_socket(p, a, e);
+
+	if (r < 0)
+		return r;
 	return open_kernel_at(p, a, true, e);
 }
 

@@ -55,6 +55,7 @@ static void count_frames(struct ring *r, struct frame *frames, unsigned n)
 	for (unsigned g = 0; g < PLAN_GRAINS; g++)
 		if (t->plan->used[g])
 			count_packets(&t->counts[g], packets, n);
+	tables_count_rules(t, frames, packets, n);
 	t->frames += n;
 	for (unsigned i = 0; i < n; i++) {
 		bool egress = packets[i].direction == DIRECTION_EGRESS;
@@ -91,6 +92,7 @@ static void hand_over(struct ring *r)
 
 	if (afpacket_stats(r->socket, &stats, NULL) == 0)
 		full->lost += stats.dropped;
+	tables_pass_rules(full, next);
 	r->counting = next;
 	atomic_store(&r->next, NULL);
 	atomic_store(&r->full, full);

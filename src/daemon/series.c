@@ -132,6 +132,8 @@ void series_make_whole(struct series *s, const struct party_tally *total)
 {
 	struct party_tally sum = { 0 };
 
+	if (account_has_rules(s->account))
+		return;
 	for (size_t i = 0; i < s->count; i++)
 		party_tally_add(&sum, &s->at[i].total);
 	if (memcmp(&sum, total, sizeof sum) == 0)
@@ -197,12 +199,44 @@ static int move_to_other(struct series *s, const struct series_state *state)
 {
 	if (remember_gone(s, state->key) < 0)
 		return -ENOMEM;
+	if (account_has_rules(s->account))
+		return 0;
 	party_tally_add(&s->at[0].total, &state->total);
 	s->at[0].changed = true;
 	return 0;
 }
 
-int series_load(struct series *s, const struct series_state *states, size_t count)
+static int compare_ids(const void *pa, const void *pb)
+{
+	const uint32_t *a = pa, *b = pb;
+
+	return (*a > *b) - (*a < *b);
+}
+
+/* The account's rules, to be searched. */
+static uint32_t *sorted_rules(const struct account *a)
+{
+	uint32_t *ids = calloc(a->rule_count + 1, sizeof *ids);
+
+	if (!ids)
+		return NULL;
+	for (size_t i = 0; i < a->rule_count; i++)
+		ids[i] = a->rules[i];
+	qsort(ids, a->rule_count, sizeof *ids, compare_ids);
+	return ids;
+}
+
+static bool is_ours(const struct series *s, const uint32_t *ids, const uint8_t *key)
+{
+	uint32_t id;
+
+	if (!ids)
+		return true;
+	memcpy(&id, key + s->account->layout.at[FIELD_RULE], sizeof id);
+	return bsearch(&id, ids, s->account->rule_count, sizeof id, compare_ids) != NULL;
+}
+
+static int load(struct series *s, const struct series_state *states, size_t count, const uint32_t *ids)
 {
 	static const struct party_tally nothing;
 
@@ -211,7 +245,7 @@ int series_load(struct series *s, const struct series_state *states, size_t coun
 
 		if (memcmp(&states[i].total, &nothing, sizeof nothing) == 0)
 			continue;
-		if (!one)
+		if (!one && is_ours(s, ids, states[i].key))
 			one = add(s, states[i].key);
 		if (!one && move_to_other(s, &states[i]) < 0)
 			return -ENOMEM;
@@ -219,6 +253,18 @@ int series_load(struct series *s, const struct series_state *states, size_t coun
 			party_tally_add(&one->total, &states[i].total);
 	}
 	return 0;
+}
+
+int series_load(struct series *s, const struct series_state *states, size_t count)
+{
+	uint32_t *ids = NULL;
+	int r;
+
+	if (account_has_rules(s->account) && !(ids = sorted_rules(s->account)))
+		return -ENOMEM;
+	r = load(s, states, count, ids);
+	free(ids);
+	return r;
 }
 
 /* The index has no removal: it is made anew, once a window at most. */

@@ -8,12 +8,18 @@
 #include "daemon/books.h"
 #include "daemon/plan.h"
 #include "model/booking.h"
+#include "rules/rule_counts.h"
 
 #define TABLES_EPOCHS_MAX 16 /* generations of kernel tables in one handover */
 
 struct tables {
 	struct plan *plan;                  /* borrowed */
 	struct count counts[PLAN_GRAINS];   /* those that plan->used */
+	/* Of the accounts by rule, plan->rules_count of them: what was counted, whoever did it. */
+	struct rule_counts *rules;
+	/* The rules to run on frames, where a packet socket does it: a ring moves them from the tables it hands over
+	 * to those it goes on with, unless these have their own. NULL = none. */
+	struct rule_counter **counters;
 	uint64_t frames, frame_bytes;       /* as the kernel handed them over */
 	uint64_t packets, l2_bytes;         /* on the wire */
 	uint64_t ingress_frames, egress_frames, ingress_packets, egress_packets;
@@ -33,12 +39,27 @@ int tables_new(struct tables **ret, struct plan *plan, struct err *e);
 void tables_free(struct tables **t);
 void tables_clear(struct tables *t);
 
+/* Opens the plan's rules for the frames of an interface; on the main thread (libpcap's compiler). `never`, unless NULL,
+ * is called for each rule that can match nothing there. */
+struct tables_rules {
+	const uint8_t *mac;                 /* NULL = none */
+	uint16_t linktype;
+	void (*never)(void *arg, const struct rule_file *file, const struct rule *rule, const char *why);
+	void *arg;
+};
+int tables_open_rules(struct tables *t, const struct tables_rules *of, struct err *e);
+/* Frames of one source with their packets, at most FRAME_BATCH, by the rules that are open. */
+void tables_count_rules(struct tables *t, const struct frame *frames, const struct packet *packets, unsigned n);
+/* The end of a handover: all counts are in `t`, and `next` (may be NULL) goes on with the rules. */
+void tables_pass_rules(struct tables *t, struct tables *next);
+
 /* Into the books of the accounts that the plan was made of, in their order. `see`, unless NULL, is called for
  * each entry of the party grain. Returns how many entries there were. */
 struct tables_booking {
 	struct books *const *books;
 	size_t book_count;
 	const struct own_addresses *own;
+	uint32_t interface; /* id in struct strings, of where the tables come from */
 	void (*see)(void *arg, const struct key_layout *l, const uint8_t *key, bool sent);
 	void *arg;
 };

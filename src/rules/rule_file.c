@@ -409,8 +409,13 @@ int rule_file_read(struct rule_file **ret, const struct rule_source *from, struc
 	if (code < 0)
 		return err_errno(e, code, "%s", from->path);
 	code = rule_file_parse(ret, from, (struct slice){ (uint8_t *)text, len }, mistakes, e);
-	free(text);
-	return code;
+	if (code < 0) {
+		free(text);
+		return code;
+	}
+	(*ret)->text = text;
+	(*ret)->text_len = len;
+	return 0;
 }
 
 void rule_file_free(struct rule_file **f)
@@ -423,6 +428,7 @@ void rule_file_free(struct rule_file **f)
 	}
 	free((*f)->rules);
 	free((*f)->path);
+	free((*f)->text);
 	free(*f);
 	*f = NULL;
 }

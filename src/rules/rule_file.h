@@ -29,6 +29,8 @@ struct rule_file {
 	char *path;
 	struct rule *rules;
 	size_t count;
+	char *text; /* of rule_file_read(), as it is in the file: to parse it for another interface */
+	size_t text_len;
 };
 
 /* What is wrong, as text of many lines. A zeroed one is empty. */
