@@ -17,7 +17,9 @@
 #include <unistd.h>
 
 #define CLIENTS_MAX 32
+#define BACKLOG 1024 /* who connects without waiting is refused beyond it */
 #define REQUEST_MAX 4096
+#define DRAINS_MAX 64 /* of a client's bytes that nobody asked for, 4096 each */
 #define REQUEST_TIMEOUT_NS (5 * NS_PER_S)
 #define ANSWER_TIMEOUT_NS (10 * NS_PER_S)
 
@@ -30,6 +32,7 @@ struct client {
 	char *answer;            /* NULL while the request is read */
 	size_t answer_len, sent;
 	size_t request_len;
+	unsigned drained;
 	uint8_t request[REQUEST_MAX];
 };
 
@@ -39,6 +42,8 @@ struct control {
 	int fd;
 	struct loop_io *io;
 	uint64_t dropped, arrived;
+	const char *what;         /* in messages */
+	struct control_teller teller; /* tell NULL: clients ask */
 	char path[sizeof ((struct sockaddr_un *)NULL)->sun_path];
 	struct client clients[CLIENTS_MAX];
 };
@@ -78,13 +83,25 @@ static void client_write(struct client *c)
 		}
 		c->sent += (size_t)n;
 	}
+	/* What it sent and nobody reads would make an error of the end of file. */
+	while (recv(c->fd, c->request, REQUEST_MAX, MSG_DONTWAIT) == REQUEST_MAX && c->drained++ < DRAINS_MAX)
+		;
 	client_close(c);
+}
+
+static int make_answer(struct client *c, size_t line_len, struct snapshot *s)
+{
+	const struct control_teller *t = &c->control->teller;
+
+	if (t->tell)
+		return t->tell(t->arg, &c->answer, &c->answer_len, s);
+	return control_answer(&c->answer, &c->answer_len, (struct slice){ c->request, line_len }, s);
 }
 
 static void client_answer(struct client *c, size_t line_len)
 {
 	struct snapshot *s = snapshot_box_get(c->control->box);
-	int r = control_answer(&c->answer, &c->answer_len, (struct slice){ c->request, line_len }, s);
+	int r = make_answer(c, line_len, s);
 
 	snapshot_unref(&s);
 	if (r < 0 || loop_change_fd(c->control->loop, c->io, EPOLLOUT) < 0 ||
@@ -158,6 +175,8 @@ static void on_connection(void *arg, uint32_t events)
 	if (loop_add_fd(k->loop, &c->io, fd, EPOLLIN, on_client, c, NULL) < 0 ||
 	    loop_add_timer(k->loop, &c->timer, REQUEST_TIMEOUT_NS, 0, on_timeout, c, NULL) < 0)
 		client_drop(c);
+	else if (k->teller.tell)
+		client_answer(c, 0);
 }
 
 /* A socket that nobody listens on was left by a daemon that was killed. */
@@ -189,7 +208,7 @@ static void make_directory(const char *path)
 	}
 }
 
-static int bind_path(int fd, const char *path, struct err *e)
+static int bind_path(int fd, const char *what, const char *path, struct err *e)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 
@@ -200,23 +219,22 @@ static int bind_path(int fd, const char *path, struct err *e)
 	if (errno == EADDRINUSE && is_stale(&sun) && unlink(path) == 0 && bind(fd, (struct sockaddr *)&sun, sizeof sun) == 0)
 		return 0;
 	if (errno == EADDRINUSE)
-		return err_set(e, -EADDRINUSE, "control socket %s: another nettally answers there; stop it, or set another path "
-			       "with control { path = ... }", path);
-	return err_errno(e, -errno, "control socket %s", path);
+		return err_set(e, -EADDRINUSE, "%s %s: another nettally answers there, or it is no socket; stop it, or set another "
+			       "path", what, path);
+	return err_errno(e, -errno, "%s %s", what, path);
 }
 
 /* Before listen(): until then nobody can connect, whatever the mode. */
-static int set_owner(const char *path, const char *group, struct err *e)
+static int set_owner(const char *what, const char *path, const char *group, struct err *e)
 {
 	struct group *g = *group ? getgrnam(group) : NULL;
 
 	if (*group && !g)
-		return err_set(e, -EINVAL, "control socket %s: no group '%s': make it with 'groupadd --system %s'", path, group,
-			       group);
+		return err_set(e, -EINVAL, "%s %s: no group '%s': make it with 'groupadd --system %s'", what, path, group, group);
 	if (g && chown(path, (uid_t)-1, g->gr_gid) < 0)
-		return err_errno(e, -errno, "control socket %s: give it to group %s", path, group);
+		return err_errno(e, -errno, "%s %s: give it to group %s", what, path, group);
 	if (chmod(path, 0660) < 0)
-		return err_errno(e, -errno, "control socket %s: mode 0660", path);
+		return err_errno(e, -errno, "%s %s: mode 0660", what, path);
 	return 0;
 }
 
@@ -226,41 +244,63 @@ static int control_listen(struct control *k, const char *path, const char *group
 
 	k->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (k->fd < 0)
-		return err_errno(e, -errno, "control socket");
-	r = bind_path(k->fd, path, e);
+		return err_errno(e, -errno, "%s", k->what);
+	r = bind_path(k->fd, k->what, path, e);
 	if (r < 0)
 		return r;
 	strcpy(k->path, path);
-	r = set_owner(path, group, e);
+	r = set_owner(k->what, path, group, e);
 	if (r < 0)
 		return r;
-	if (listen(k->fd, CLIENTS_MAX) < 0)
-		return err_errno(e, -errno, "control socket %s: listen", path);
+	if (listen(k->fd, BACKLOG) < 0)
+		return err_errno(e, -errno, "%s %s: listen", k->what, path);
 	return loop_add_fd(k->loop, &k->io, k->fd, EPOLLIN, on_connection, k, e);
 }
 
-int control_open(struct control **ret, struct loop *loop, struct snapshot_box *box, const char *path, const char *group,
-		 struct err *e)
+static int open_as(struct control **ret, struct loop *loop, struct snapshot_box *box, const struct control_teller *t,
+		   struct err *e)
 {
+	const char *what = t->tell ? "socket" : "control socket";
 	struct control *k;
 	int r;
 
-	if (strlen(path) >= sizeof k->path)
-		return err_set(e, -ENAMETOOLONG, "control socket %s: a path of a socket has at most %zu bytes", path,
+	if (strlen(t->path) >= sizeof k->path)
+		return err_set(e, -ENAMETOOLONG, "%s %s: a path of a socket has at most %zu bytes", what, t->path,
 			       sizeof k->path - 1);
 	k = calloc(1, sizeof *k);
 	if (!k)
-		return err_set(e, -ENOMEM, "no memory for the control socket");
+		return err_set(e, -ENOMEM, "no memory for the %s", what);
 	k->loop = loop;
 	k->box = box;
 	k->fd = -1;
-	r = control_listen(k, path, group, e);
+	k->what = what;
+	k->teller = *t;
+	r = control_listen(k, t->path, t->group, e);
 	if (r < 0) {
 		control_close(&k);
 		return r;
 	}
 	*ret = k;
 	return 0;
+}
+
+int control_open(struct control **ret, struct loop *loop, struct snapshot_box *box, const char *path, const char *group,
+		 struct err *e)
+{
+	struct control_teller asks = { .path = path, .group = group };
+
+	return open_as(ret, loop, box, &asks, e);
+}
+
+int control_open_teller(struct control **ret, struct loop *loop, struct snapshot_box *box, const struct control_teller *t,
+			struct err *e)
+{
+	return open_as(ret, loop, box, t, e);
+}
+
+int control_set_group(struct control *k, const char *group, struct err *e)
+{
+	return set_owner(k->what, k->path, group, e);
 }
 
 uint64_t control_dropped(const struct control *k)

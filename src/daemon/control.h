@@ -20,6 +20,17 @@ struct control;
  * `group` "" = none. */
 int control_open(struct control **ret, struct loop *loop, struct snapshot_box *box, const char *path, const char *group,
 		 struct err *e);
+/* A socket that asks nothing: who connects is told `tell`'s text, then end of file. Limits and modes as above. */
+struct control_teller {
+	const char *path, *group;
+	/* *ret is the callee's to free(); `s` NULL: the daemon is starting. 0 or -ENOMEM. */
+	int (*tell)(void *arg, char **ret, size_t *ret_len, struct snapshot *s);
+	void *arg;
+};
+int control_open_teller(struct control **ret, struct loop *loop, struct snapshot_box *box, const struct control_teller *t,
+			struct err *e);
+/* Another group for a socket that is open. */
+int control_set_group(struct control *c, const char *group, struct err *e);
 uint64_t control_dropped(const struct control *c); /* clients that were over a limit or went away */
 void control_close(struct control **c); /* unlinks the path */
 

@@ -6,6 +6,7 @@
 #include "daemon/leftovers.h"
 #include "daemon/pipeline.h"
 #include "daemon/privileges.h"
+#include "daemon/rule_sockets.h"
 #include "web/http.h"
 
 #include <errno.h>
@@ -38,6 +39,7 @@ struct daemon {
 	struct booker *booker;
 	struct pipeline *pipeline;
 	struct control *controls[2];  /* the common place, and beside the ledger */
+	struct rule_sockets *rule_sockets;
 	struct http *http;
 	struct loop_io *links_io;
 	int links_fd;
@@ -127,8 +129,12 @@ static void reload(void *arg)
 	notify_reloading();
 	if (load_again(d, &fresh, &e) == 0) {
 		warn_of_fixed(config_of(d), fresh);
-		if (pipeline_reload(d->pipeline, fresh, &e) < 0)
+		if (rule_sockets_prepare(d->rule_sockets, fresh, &e) < 0 || pipeline_reload(d->pipeline, fresh, &e) < 0) {
+			rule_sockets_give_up(d->rule_sockets);
 			config_free(&fresh);
+		} else {
+			rule_sockets_commit(d->rule_sockets);
+		}
 	}
 	if (e.code < 0) {
 		log_error("reload refused, the old configuration stays: %s", e.msg);
@@ -194,6 +200,7 @@ static void add_counters(void *arg, struct counters *c)
 	for (size_t i = 0; i < sizeof d->controls / sizeof *d->controls; i++)
 		if (d->controls[i])
 			c->control_dropped += control_dropped(d->controls[i]);
+	c->control_dropped += rule_sockets_dropped(d->rule_sockets);
 }
 
 static bool counts_in_kernel(const struct config *c)
@@ -294,6 +301,12 @@ static int open_all(struct daemon *d, struct err *e)
 	}
 	if (r == 0)
 		r = open_controls(d, e);
+	if (r == 0)
+		r = rule_sockets_open(&d->rule_sockets, d->loop, d->box, e);
+	if (r == 0)
+		r = rule_sockets_prepare(d->rule_sockets, config_of(d), e);
+	if (r == 0)
+		rule_sockets_commit(d->rule_sockets);
 	return r;
 }
 
@@ -382,6 +395,7 @@ static int close_all(struct daemon *d, struct err *e)
 	http_close(&d->http);
 	for (size_t i = 0; i < 2; i++)
 		control_close(&d->controls[i]);
+	rule_sockets_close(&d->rule_sockets);
 	if (d->booker) {
 		r = booker_join(d->booker, STOP_TIMEOUT_S, e);
 		pipeline_settle(d->pipeline);

@@ -146,8 +146,9 @@ void buffer_json(struct buffer *b, const char *text)
 	buffer_char(b, '"');
 }
 
-void buffer_label(struct buffer *b, const char *text)
+static void put_label(struct buffer *b, const char *text, bool exact)
 {
+	static const char hex[] = "0123456789abcdef";
 	uint32_t code;
 
 	buffer_char(b, '"');
@@ -161,10 +162,26 @@ void buffer_label(struct buffer *b, const char *text)
 			buffer_put(b, "\\n", 2);
 		} else if (len && utf8_is_printable(code)) {
 			buffer_put(b, text, len);
+		} else if (exact) {
+			for (unsigned k = 0; k < (len ? len : 1); k++) {
+				buffer_put(b, "\\\\x", 3);
+				buffer_char(b, hex[(uint8_t)text[k] >> 4]);
+				buffer_char(b, hex[(uint8_t)text[k] & 15]);
+			}
 		} else {
 			buffer_char(b, '?');
 		}
 		text += len ? len : 1;
 	}
 	buffer_char(b, '"');
+}
+
+void buffer_label(struct buffer *b, const char *text)
+{
+	put_label(b, text, false);
+}
+
+void buffer_exact_label(struct buffer *b, const char *text)
+{
+	put_label(b, text, true);
 }

@@ -49,5 +49,7 @@ void buffer_json(struct buffer *b, const char *text);
 /* The value of a Prometheus label, with its quotes: \\ \" \n escaped; bytes that are no UTF-8
  * become '?'. */
 void buffer_label(struct buffer *b, const char *text);
+/* The same, but different texts stay different: what is not printable becomes \\xHH. */
+void buffer_exact_label(struct buffer *b, const char *text);
 
 #endif

@@ -3,6 +3,7 @@
  * together, behind one HELP and one TYPE line. */
 #include "base/text.h"
 #include "output/buffer.h"
+#include "output/metrics_rules.h"
 #include "output/status.h"
 
 #include <string.h>
@@ -220,6 +221,10 @@ static void put_account_family(struct buffer *b, const struct snapshot *s, const
 	snprintf(help, sizeof help, "%s of account %s%s", bytes ? (a->bytes == BYTES_L2 ? "l2 bytes" : "l3 bytes") : "packets",
 		 a->name, a->party ? ", received and transmitted by the party" : "");
 	put_family(b, family, "counter", help);
+	if (account_has_rules(a)) {
+		metrics_rules(b, s, sa, &(struct metrics_family){ family, bytes });
+		return;
+	}
 	for (size_t i = 0; i < sa->series_count; i++) {
 		const struct snapshot_series *r = &sa->series[i];
 
