@@ -23,7 +23,7 @@ _nettally_accounts()
 _nettally()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}
-	local commands="run read query status audit check interfaces detach"
+	local commands="run read query status audit check rules interfaces detach"
 	local keys="mac host src_mac dst_mac src_host dst_host src_port dst_port interface direction vlan ethertype proto service"
 	COMPREPLY=()
 
@@ -48,7 +48,12 @@ _nettally()
 		compopt -o filenames
 		return
 		;;
-	--listen | --local | --filter | --service | --sort | --limit | --from | --to) return ;;
+	--rules)
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		compopt -o filenames
+		return
+		;;
+	--mac | --listen | --local | --filter | --service | --sort | --limit | --from | --to) return ;;
 	esac
 
 	local options=--help
@@ -58,6 +63,7 @@ _nettally()
 	query) options="--ledger -c --from --to --every --where --by --bytes --sort --limit --format --help" ;;
 	status | audit) options="--json --control --ledger -c --help" ;;
 	check) options="-c --help" ;;
+	rules) options="-i --mac --format --help" ;;
 	interfaces) options="--format --help" ;;
 	detach) options="--ledger --pins --discard --help" ;;
 	esac
@@ -68,6 +74,10 @@ _nettally()
 	read | check)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		compopt -o filenames
+		;;
+	rules)
+		mapfile -t COMPREPLY < <([ "$COMP_CWORD" -eq 2 ] && compgen -W check -- "$cur" || compgen -f -- "$cur")
+		[ "$COMP_CWORD" -eq 2 ] || compopt -o filenames
 		;;
 	query) mapfile -t COMPREPLY < <(compgen -W "$(_nettally_accounts)" -- "$cur") ;;
 	*) mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur") ;;

@@ -28,6 +28,7 @@ _nettally() {
 		'status:the health of the daemon in one page'
 		'audit:do the books close?'
 		'check:errors of a config file, with file and line'
+		'rules:check a file of rules'
 		'interfaces:what there is to count on'
 		'detach:end counting in the kernel'
 	)
@@ -54,7 +55,8 @@ _nettally() {
 		;;
 	read)
 		_arguments $show '--of[parties]:parties:(local remote both)' '*--local[a local prefix]:prefix:' \
-			'--filter[pcap expression]:expression:' '--rules[lines identifier;pcap expression]:file:_files' '*--service[NAME=tcp:PORT]:service:' '--help[usage]' \
+			'--filter[pcap expression]:expression:' '--rules[lines identifier;pcap expression]:file:_files' \
+			'*--service[NAME=tcp:PORT]:service:' '--help[usage]' \
 			'*:capture file:_files'
 		;;
 	query)
@@ -70,6 +72,11 @@ _nettally() {
 	detach)
 		_arguments '--ledger[only of this ledger]:file:_files' '--pins[folder of the pins]:folder:_files -/' \
 			'--discard[give up what is not booked]' '--help[usage]'
+		;;
+	rules)
+		_arguments '-i[for this interface]:interface:_nettally_interfaces' '--mac[the address for $MAC]:address:' \
+			'--format[how to print]:format:(table tsv csv json ndjson)' '--help[usage]' '1:what:(check)' \
+			'2:file:_files'
 		;;
 	interfaces) _arguments '--format[how to print]:format:(table tsv csv json ndjson)' '--help[usage]' ;;
 	esac

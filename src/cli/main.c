@@ -13,6 +13,7 @@ static const struct command commands[] = {
 	{ "status", "the daemon's health in one page", cmd_status },
 	{ "audit", "do the books close?", cmd_audit },
 	{ "check", "errors of a config file, with file and line", cmd_check },
+	{ "rules", "rules of a file: mistakes, sizes, equal ones", cmd_rules },
 	{ "interfaces", "what there is to count on", cmd_interfaces },
 	{ "detach", "ends counting in the kernel without a daemon", cmd_detach },
 };

@@ -32,34 +32,6 @@ static char *whole_path(const struct config_loader *l, const char *path)
 	return asprintf(&whole, "%.*s/%s", (int)(slash - l->path), l->path, path) < 0 ? NULL : whole;
 }
 
-/* Series go by identifier. */
-static bool say_twice(struct config_loader *l, const struct rule_file *f)
-{
-	struct strings *seen = NULL;
-	unsigned *first = calloc(f->count + 1, sizeof *first);
-	size_t before = l->mistakes.count;
-	uint32_t known = 0;
-
-	if (!first || strings_new(&seen) < 0) {
-		free(first);
-		return false;
-	}
-	for (size_t i = 0; i < f->count; i++) {
-		uint32_t id = strings_add(seen, f->rules[i].identifier);
-		char what[64];
-
-		if (id > known) {
-			first[known = id] = f->rules[i].line;
-			continue;
-		}
-		snprintf(what, sizeof what, "is there already, in line %u", id ? first[id] : 0);
-		rule_mistakes_add(&l->mistakes, f, &f->rules[i], what);
-	}
-	strings_free(&seen);
-	free(first);
-	return l->mistakes.count > before;
-}
-
 static void read_rules(struct config_loader *l, const struct config_value *v, struct config_rules *ret)
 {
 	char *path = whole_path(l, v->text);
@@ -73,8 +45,6 @@ static void read_rules(struct config_loader *l, const struct config_value *v, st
 		config_problem(&l->p, v->line, "rules: %s: not a file", path);
 	else if (rule_file_read(&ret->file, &from, &l->mistakes, &e) < 0)
 		config_problem(&l->p, v->line, "rules: %s", e.msg);
-	else if (say_twice(l, ret->file))
-		config_problem(&l->p, v->line, "rules: %s: a rule's name is there twice", path);
 	free(path);
 }
 

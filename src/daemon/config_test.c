@@ -454,8 +454,9 @@ static char *default_config(void)
  * '#'. */
 static void the_default_file_is_right(void **state)
 {
-	char *text = default_config();
+	char *text = default_config(), dir[] = "/tmp/config_test.XXXXXX";
 	struct config *c;
+	FILE *f;
 
 	(void)state;
 	if (!text)
@@ -466,12 +467,22 @@ static void the_default_file_is_right(void **state)
 	for (char *line = text; *line; line += strcspn(line, "\n") + (strchr(line, '\n') != NULL))
 		if (line[0] == '#' && (line[1] != ' ' || strncmp(line + 1, "    ", 4) == 0))
 			line[0] = ' ';
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(chdir(dir), 0);
+	assert_non_null(f = fopen("eth0.filters", "w"));
+	fputs("all;\n", f);
+	fclose(f);
 	c = load(text);
+	unlink("eth0.filters");
+	assert_int_equal(chdir("/"), 0);
+	rmdir(dir);
 	assert_int_equal(c->interface_count, 1);
 	assert_int_equal(c->interfaces[0].ring_bytes, 32 << 20);
 	assert_string_equal(c->kernel_pins, KERNEL_PINS_DEFAULT);
 	assert_int_equal(c->kernel_keys, KERNEL_KEYS_DEFAULT);
-	assert_int_equal(c->account_count, 2);
+	assert_int_equal(c->account_count, 3);
+	assert_int_equal(c->rules_count, 1);
+	assert_string_equal(c->rules[0].socket_group, "adm");
 	assert_int_equal(c->services.count, 2);
 	assert_string_equal(c->user, "nettally");
 	config_free(&c);

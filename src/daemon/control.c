@@ -230,7 +230,8 @@ static int set_owner(const char *what, const char *path, const char *group, stru
 	struct group *g = *group ? getgrnam(group) : NULL;
 
 	if (*group && !g)
-		return err_set(e, -EINVAL, "%s %s: no group '%s': make it with 'groupadd --system %s'", what, path, group, group);
+		return err_set(e, -EINVAL, "%s %s: no group '%s': make it with 'groupadd --system %s'", what, path, group,
+			       group);
 	if (g && chown(path, (uid_t)-1, g->gr_gid) < 0)
 		return err_errno(e, -errno, "%s %s: give it to group %s", what, path, group);
 	if (chmod(path, 0660) < 0)
