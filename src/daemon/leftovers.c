@@ -46,6 +46,7 @@ struct work {
 	const struct kernel_generation *g;
 	const struct kernel_description *d;
 	struct ledger *ledger;
+	struct strings *strings;
 	struct config *config;
 	struct plan *plan;
 	struct tables *tables;
@@ -115,6 +116,7 @@ static int load_books(struct work *w, size_t i, struct err *e)
 		r = ledger_series(w->ledger, w->config->accounts[i], &states, &count, &total, e);
 	if (r < 0)
 		return r;
+	series_keep_strangers(books_series(w->books[i]));
 	series_load(books_series(w->books[i]), states, count);
 	series_make_whole(books_series(w->books[i]), &total);
 	books_set_total(w->books[i], &total);
@@ -124,7 +126,9 @@ static int load_books(struct work *w, size_t i, struct err *e)
 
 static int book_accounts(struct work *w, struct err *e)
 {
-	struct tables_booking b = { .own = &w->own, .book_count = w->config->account_count };
+	struct tables_booking b = {
+		.own = &w->own, .book_count = w->config->account_count, .interface = strings_add(w->strings, w->d->interface),
+	};
 	int r = 0;
 
 	w->books = calloc(w->config->account_count + 1, sizeof(struct books *));
@@ -194,6 +198,8 @@ static int prepare(struct work *w, struct strings *strings, struct netlink *n, s
 	int r = leftovers_config(w->d, &w->config, e);
 
 	if (r == 0)
+		r = config_rules_intern(w->config, strings, e);
+	if (r == 0)
 		r = plan_make(&w->plan, w->config, &w->config->local, e);
 	if (r == 0)
 		r = tables_new(&w->tables, w->plan, e);
@@ -209,7 +215,7 @@ static int prepare(struct work *w, struct strings *strings, struct netlink *n, s
 int leftovers_book(struct ledger *l, struct strings *strings, struct netlink *n, const struct kernel_generation *g,
 		   struct leftovers_sum *sum, struct err *e)
 {
-	struct work w = { .g = g, .d = kernel_describe(g), .ledger = l };
+	struct work w = { .g = g, .d = kernel_describe(g), .ledger = l, .strings = strings };
 	int r = prepare(&w, strings, n, e);
 
 	if (r == 0)

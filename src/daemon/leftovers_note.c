@@ -46,6 +46,14 @@ static void write_account(FILE *to, const struct account *a)
 	fputc('\n', to);
 }
 
+/* rule IDENTIFIER, behind their account: the rest of the line, whatever its bytes. */
+static void write_rules(FILE *to, const struct config *cf, const struct account *a)
+{
+	for (size_t i = 0; i < cf->rules_count; i++)
+		for (size_t k = 0; cf->rules[i].account == a && k < cf->rules[i].file->count; k++)
+			fprintf(to, "rule\t%s\n", cf->rules[i].file->rules[k].identifier);
+}
+
 char *leftovers_note(const struct config *cf)
 {
 	char *text = NULL, path[LEFTOVERS_PATH_MAX];
@@ -56,8 +64,10 @@ char *leftovers_note(const struct config *cf)
 		return NULL;
 	fprintf(to, "ledger\t%s\n", leftovers_whole_path(cf->ledger_path, path, NULL) == 0 ? path : cf->ledger_path);
 	for (size_t i = 0; i < cf->account_count; i++)
-		if (cf->accounts[i]->from == FROM_PACKETS)
+		if (cf->accounts[i]->from == FROM_PACKETS) {
 			write_account(to, cf->accounts[i]);
+			write_rules(to, cf, cf->accounts[i]);
+		}
 	if (fclose(to) != 0) {
 		free(text);
 		return NULL;
@@ -120,6 +130,42 @@ static int fill_account(struct account *a, char *const word[WORDS], struct err *
 	return account_finish(a, e);
 }
 
+static int begin_rules(struct config *c, struct account *a, struct err *e)
+{
+	struct config_rules rules = { .file = calloc(1, sizeof *rules.file) };
+	int r = rules.file ? config_add_rules(c, a, &rules, e) : err_set(e, -ENOMEM, "no memory");
+
+	/* The ledger has series of rules that came later, too. */
+	a->series = a->series > UINT32_MAX - RULES_MAX ? a->series : a->series + RULES_MAX;
+	rule_file_free(&rules.file);
+	return r;
+}
+
+/* To the account before; names alone, for they are all that its counts are booked by. */
+static int read_rule(struct config *c, const char *name, size_t len, struct err *e)
+{
+	struct config_rules *r = c->rules_count ? &c->rules[c->rules_count - 1] : NULL;
+	struct rule *rules;
+	uint32_t *ids;
+
+	if (!r || r->account != c->accounts[c->account_count - 1])
+		return 0;
+	if (r->file->count == RULES_MAX)
+		return err_set(e, -EINVAL, "account %s: more than %u rules", r->account->name, RULES_MAX);
+	rules = realloc(r->file->rules, (r->file->count + 1) * sizeof *rules);
+	if (rules)
+		r->file->rules = rules;
+	ids = realloc(r->account->rules, (r->file->count + 1) * sizeof *ids);
+	if (ids)
+		r->account->rules = ids;
+	if (!rules || !ids || !(rules[r->file->count].identifier = strndup(name, len)))
+		return err_set(e, -ENOMEM, "no memory");
+	rules[r->file->count].expression = NULL;
+	ids[r->file->count++] = 0;
+	r->account->rule_count = r->file->count;
+	return 0;
+}
+
 /* A line that is no account's is none of ours. */
 static int read_line(struct config *c, char *line, struct err *e)
 {
@@ -138,7 +184,7 @@ static int read_line(struct config *c, char *line, struct err *e)
 		r = config_add_account(c, a, e);
 	if (r < 0)
 		account_unref(&a);
-	return r;
+	return r == 0 && account_has_rules(a) ? begin_rules(c, a, e) : r;
 }
 
 int leftovers_config(const struct kernel_description *d, struct config **ret, struct err *e)
@@ -151,7 +197,9 @@ int leftovers_config(const struct kernel_description *d, struct config **ret, st
 	while (r == 0 && *at) {
 		size_t len = strcspn(at, "\n");
 
-		if (len < sizeof line) {
+		if (strncmp(at, "rule\t", 5) == 0) {
+			r = read_rule(c, at + 5, len - 5, e);
+		} else if (len < sizeof line) {
 			memcpy(line, at, len);
 			line[len] = '\0';
 			r = read_line(c, line, e);

@@ -76,6 +76,8 @@ static const struct {
 	{ "an account", "account\ta\thost\tboth\t1\t1\t60\tl2\t10\t10\t60:0\n", 0, 1 },
 	{ "without a newline at the end", "account\ta\thost\tboth\t1\t1\t60\tl2\t10\t10\t60:0", 0, 1 },
 	{ "a field that nobody knows", "account\ta\tnonsense\tboth\t1\t1\t60\tl2\t10\t10\t60:0\n", -EINVAL, 0 },
+	{ "rules", "account\ta\trule\tboth\t1\t1\t60\tl2\t10\t10\t60:0\nrule\tx\ty\\\nrule\tz\n", 0, 1 },
+	{ "rules of nobody", "rule\tx\naccount\ta\thost\tboth\t1\t1\t60\tl2\t10\t10\t60:0\nrule\tz\n", 0, 1 },
 	{ "a name that is none", "account\tA b\thost\tboth\t1\t1\t60\tl2\t10\t10\t60:0\n", -EINVAL, 0 },
 	{ "a window that divides no day", "account\ta\thost\tboth\t1\t1\t7\tl2\t10\t10\t7:0\n", -EINVAL, 0 },
 };
@@ -91,6 +93,11 @@ static void test_notes(void **state)
 
 		if (r != notes[i].want || (r == 0 && c->account_count != notes[i].accounts))
 			fail_msg("%s: %d (%s)", notes[i].why, r, e.msg);
+		if (strcmp(notes[i].why, "rules") == 0) {
+			assert_int_equal(c->accounts[0]->rule_count, 2);
+			assert_string_equal(c->rules[0].file->rules[0].identifier, "x\ty\\");
+			assert_string_equal(c->rules[0].file->rules[1].identifier, "z");
+		}
 		if (c)
 			config_free(&c);
 	}

@@ -27,6 +27,7 @@ struct series {
 	size_t candidate_count;
 	struct one *gone;     /* given up since the last changes: to be told to the ledger */
 	size_t gone_count;
+	bool keeps_strangers;
 };
 
 static unsigned key_words(const struct series *s)
@@ -255,12 +256,17 @@ static int load(struct series *s, const struct series_state *states, size_t coun
 	return 0;
 }
 
+void series_keep_strangers(struct series *s)
+{
+	s->keeps_strangers = true;
+}
+
 int series_load(struct series *s, const struct series_state *states, size_t count)
 {
 	uint32_t *ids = NULL;
 	int r;
 
-	if (account_has_rules(s->account) && !(ids = sorted_rules(s->account)))
+	if (account_has_rules(s->account) && !s->keeps_strangers && !(ids = sorted_rules(s->account)))
 		return -ENOMEM;
 	r = load(s, states, count, ids);
 	free(ids);

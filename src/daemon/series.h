@@ -20,6 +20,8 @@ void series_free(struct series **s);
 /* After a reload: `a` has the same form and the same number of series as the account that it was made for. */
 void series_set_account(struct series *s, struct account *a);
 
+/* Before series_load(): rules that the account does not have may be another configuration's, and stay. */
+void series_keep_strangers(struct series *s);
 /* As the ledger left them; totals of 0 are series that were given up. */
 int series_load(struct series *s, const struct series_state *states, size_t count);
 /* After series_load(): what of the account's total no series has goes to `other`. Series begin at 0 when an account goes and
