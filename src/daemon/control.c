@@ -219,8 +219,8 @@ static int bind_path(int fd, const char *what, const char *path, struct err *e)
 	if (errno == EADDRINUSE && is_stale(&sun) && unlink(path) == 0 && bind(fd, (struct sockaddr *)&sun, sizeof sun) == 0)
 		return 0;
 	if (errno == EADDRINUSE)
-		return err_set(e, -EADDRINUSE, "%s %s: another nettally answers there, or it is no socket; stop it, or set another "
-			       "path", what, path);
+		return err_set(e, -EADDRINUSE, "%s %s: another nettally answers there, or it is no socket; stop it, or "
+			       "set another path", what, path);
 	return err_errno(e, -errno, "%s %s", what, path);
 }
 

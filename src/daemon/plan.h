@@ -6,7 +6,8 @@
  * without one take their fields from it where it has them (what all parties received is every
  * packet once), else from a second, plain grain. Windows are told by each packet's own time
  * stamp, so they are exact however late a table is read, and a clock that steps gives no wrong
- * window. Accounts by rule take no part in the grains. Thread: made by the main loop, then read-only; outlives the tables made by it. */
+ * window. Accounts by rule take no part in the grains. Thread: made by the main loop, then read-only;
+ * outlives the tables made by it. */
 #ifndef NETTALLY_DAEMON_PLAN_H
 #define NETTALLY_DAEMON_PLAN_H
 

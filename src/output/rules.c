@@ -56,8 +56,8 @@ int rules_lines(FILE *to, const struct snapshot *s, const struct snapshot_accoun
 	if (!totals)
 		return -ENOMEM;
 	for (size_t i = 0; i < a->rule_count; i++)
-		fprintf(to, "%s:%" PRIu64 ":%" PRIu64 "\n", strings_at(s->strings, a->rules[i]), tally_bytes(&totals[i], a->bytes),
-			totals[i].packets);
+		fprintf(to, "%s:%" PRIu64 ":%" PRIu64 "\n", strings_at(s->strings, a->rules[i]),
+			tally_bytes(&totals[i], a->bytes), totals[i].packets);
 	free(totals);
 	return 0;
 }

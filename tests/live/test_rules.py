@@ -205,7 +205,7 @@ def test_hostile_clients(wire, tmp_path):
         began = time.monotonic()
         sent = wire.send("left", 1000)
         assert len(told(tmp_path)) == 5000
-        assert daemon.status()["state"] == "ok" and time.monotonic() - began < 5
+        assert daemon.status()["state"] == "ok" and time.monotonic() - began < 20
         daemon.until("all is counted", lambda: told(tmp_path)["00000" + "x" * 100] == counted(sent))
         assert daemon.interface()["lost_packets"] == 0
         daemon.stop()

@@ -13,6 +13,8 @@ INSTALLED = [
     "usr/local/lib/tmpfiles.d/nettally.conf",
     "usr/local/share/bash-completion/completions/nettally",
     "usr/local/share/doc/nettally/nettally.conf",
+    "usr/local/share/doc/nettally/examples/bpfcountd.conf",
+    "usr/local/share/doc/nettally/examples/bpfcountd.filters",
     "usr/local/share/fish/vendor_completions.d/nettally.fish",
     "usr/local/share/man/man1/nettally.1",
     "usr/local/share/man/man5/nettally-ledger.5",
