@@ -59,7 +59,8 @@ def traffic(wire):
     big = wire.send("left", 100, size=900, src=[ONE])
     of_one = [f for f in plain["flows"] if f["src_mac"] == "02:00:04:01:00:01"]
     one = (sum(f["packets"] for f in of_one), sum(f["wire_bytes"] for f in of_one))
-    return {"all": counted(plain, tagged, big), 'type="ip",tag="none"': counted(plain, big), 'type="ip",tag="42"': counted(tagged),
+    return {"all": counted(plain, tagged, big),
+            'type="ip",tag="none"': counted(plain, big), 'type="ip",tag="42"': counted(tagged),
             "big": counted(big), "from one": tuple(map(sum, zip(one, counted(big)))), "pair": counted(big), "never": (0, 0)}
 
 
