@@ -11,7 +11,6 @@
 #include <stdlib.h>
 
 #define LOOK_NS (NS_PER_S / 10) /* how often the filling of the tables is looked at */
-#define BOOKED_MAX 64           /* notes that may wait for the thread */
 
 struct request {
 	struct tables *next;            /* NULL: nothing is asked */
@@ -38,8 +37,8 @@ struct kernel_source {
 	pthread_cond_t changed;         /* CLOCK_MONOTONIC */
 	struct request request;
 	struct tables *full;
-	struct booked_epoch booked[BOOKED_MAX];
-	unsigned booked_count;
+	struct booked_epoch *booked;    /* notes that wait for the thread */
+	size_t booked_count;
 	bool stop;
 };
 
@@ -53,13 +52,19 @@ static int64_t utc_ns(const struct kernel_source *k)
 	return k->cf.clock.utc_ns(k->cf.clock.arg);
 }
 
+/* Those of the plan's configuration; NULL where nothing is counted. */
+static const struct services *services_of(const struct plan *plan)
+{
+	for (unsigned g = 0; g < PLAN_GRAINS; g++)
+		if (plan->used[g])
+			return plan->grains[g].services;
+	return NULL;
+}
+
 static struct kernel_names names_of(const struct kernel_source *k)
 {
-	const struct services *s = NULL;
+	const struct services *s = services_of(k->counting->plan);
 
-	for (unsigned g = 0; g < PLAN_GRAINS; g++)
-		if (k->counting->plan->used[g])
-			s = k->counting->plan->grains[g].services;
 	return (struct kernel_names){
 		.interface = k->cf.interface_id,
 		.service_ids = s ? s->ids : NULL,
@@ -69,18 +74,20 @@ static struct kernel_names names_of(const struct kernel_source *k)
 
 static void form_of(const struct kernel_source *k, const struct plan *plan, struct kernel_form *ret)
 {
-	const struct services *s = NULL;
-
-	for (unsigned g = 0; g < PLAN_GRAINS; g++)
-		if (plan->used[g])
-			s = plan->grains[g].services;
-	kernel_tables_form(plan, s, k->cf.keys, ret);
+	kernel_tables_form(plan, services_of(plan), k->cf.keys, ret);
 }
 
-/* The generation before is final; it is handed over with the next tables. */
+/* The generation before is final; it is handed over with the next tables. Where too many wait already, its pins
+ * keep it for the next start. */
 static void close_generation(struct kernel_source *k, struct kernel_generation *g)
 {
-	closing_add(&k->closing, g, k->handed);
+	if (closing_has_room(&k->closing)) {
+		closing_add(&k->closing, g, k->handed);
+	} else {
+		log_error("%s: too many kernel tables wait for the ledger; the last ones are booked at the next start, where "
+			  "they are pinned", k->cf.point.interface);
+		kernel_generation_close(&g);
+	}
 	k->handed = 0;
 	k->waits = false;
 }
@@ -239,9 +246,9 @@ static void wait_for_work(struct kernel_source *k)
 static void *run(void *arg)
 {
 	struct kernel_source *k = arg;
-	struct booked_epoch booked[BOOKED_MAX];
+	struct booked_epoch *booked;
 	struct request r;
-	unsigned booked_count;
+	size_t booked_count;
 	bool stop = false;
 
 	while (!stop) {
@@ -251,12 +258,14 @@ static void *run(void *arg)
 		r = k->request;
 		k->request.next = NULL;
 		booked_count = k->booked_count;
-		memcpy(booked, k->booked, booked_count * sizeof *booked);
+		booked = k->booked;
+		k->booked = NULL;
 		k->booked_count = 0;
 		pthread_mutex_unlock(&k->lock);
 		atomic_fetch_add_explicit(&k->beats, 1, memory_order_relaxed);
-		for (unsigned i = 0; i < booked_count; i++)
+		for (size_t i = 0; i < booked_count; i++)
 			note_booked(k, &booked[i]);
+		free(booked);
 		if (r.next)
 			hand_over(k, &r);
 		else
@@ -303,17 +312,19 @@ static struct tables *take(struct source *s)
 	return full;
 }
 
-/* A note that finds no room is of an older epoch: the one that the thread waits for comes last. */
+/* Without memory for the note the tables wait until the next start, which finds them booked. */
 static void booked(struct source *s, const struct booked_epoch *epoch)
 {
 	struct kernel_source *k = self(s);
+	struct booked_epoch *grown;
 
 	pthread_mutex_lock(&k->lock);
-	if (k->booked_count < BOOKED_MAX)
-		k->booked[k->booked_count++] = *epoch;
-	else
-		k->booked[BOOKED_MAX - 1] = *epoch;
-	pthread_cond_signal(&k->changed);
+	grown = realloc(k->booked, (k->booked_count + 1) * sizeof *grown);
+	if (grown) {
+		k->booked = grown;
+		grown[k->booked_count++] = *epoch;
+		pthread_cond_signal(&k->changed);
+	}
 	pthread_mutex_unlock(&k->lock);
 }
 
@@ -346,6 +357,7 @@ static void close_source(struct source **ps)
 	tables_free(&k->request.next);
 	tables_free(&k->full);
 	tables_free(&k->counting);
+	free(k->booked);
 	if (k->cf.closing)
 		closing_move(k->cf.closing, &k->closing);
 	closing_free(&k->closing);

@@ -194,8 +194,6 @@ void point_book(struct point *p, const struct tables *t)
 	if (p->behind)
 		return;
 	interface_run_add(&p->books, t);
-	if (t->table_limit)
-		p->table_limit = t->table_limit;
 }
 
 void point_read_kernel(struct point *p, struct netlink *n)

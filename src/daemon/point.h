@@ -36,7 +36,6 @@ struct point {
 	struct source_slot *slots;    /* cf.rings of them; the kernel's tables need one */
 	unsigned source_count;        /* open now; 0 = the interface is away */
 	bool behind;                  /* what came since the tick before is in the kernel's tables still */
-	uint64_t table_limit;         /* keys that all its tables have room for */
 	uint32_t interface_id;
 	bool ingress_only;            /* what goes out is not counted: loopback, or a mirror port at XDP */
 	bool leaving;                 /* its sources are to be asked for the last time */

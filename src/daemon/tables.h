@@ -30,7 +30,6 @@ struct tables {
 	 * later handover: to be shown, not to be booked. */
 	bool preview;
 	uint64_t renewed;                   /* larger kernel tables that were made */
-	uint64_t table_limit;               /* keys that the kernel's tables have room for */
 	struct booked_epoch epochs[TABLES_EPOCHS_MAX];
 	unsigned epoch_count;
 };
