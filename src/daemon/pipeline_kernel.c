@@ -3,6 +3,7 @@
  * booked now is told to the sources, which empty or remove those tables only then. */
 #include "daemon/pipeline_internal.h"
 
+#include "daemon/kernel_source.h"
 #include "daemon/leftovers.h"
 
 #include <errno.h>
@@ -69,35 +70,44 @@ static void reap_one(struct pipeline *p, const char *interface)
 	log_notice("%s: no longer counted in the kernel; what it had is booked", interface);
 }
 
-void pipeline_reap_others(struct pipeline *p)
+/* For each interface that has pins and is not configured. How many there are. */
+static size_t for_others(struct pipeline *p, void (*what)(struct pipeline *p, const char *interface))
 {
+	size_t count, others = 0;
 	char **names;
-	size_t count;
 
 	if (!p->pins || kernel_list(p->pins, &names, &count, NULL) < 0)
-		return;
+		return 0;
 	for (size_t i = 0; i < count; i++) {
-		if (!is_configured(p, names[i]))
-			reap_one(p, names[i]);
+		if (!is_configured(p, names[i])) {
+			others++;
+			if (what)
+				what(p, names[i]);
+		}
 		free(names[i]);
 	}
 	free(names);
+	return others;
 }
 
-/* Where nothing is left of interfaces that are not counted any more, their folders go. */
-static void forget_others(struct pipeline *p)
+void pipeline_reap_others(struct pipeline *p)
 {
-	char **names;
-	size_t count;
+	for_others(p, reap_one);
+}
 
-	if (!p->pins || kernel_list(p->pins, &names, &count, NULL) < 0)
-		return;
-	for (size_t i = 0; i < count; i++) {
-		if (!is_configured(p, names[i]))
-			kernel_forget_booked(p->pins, names[i]);
-		free(names[i]);
-	}
-	free(names);
+static void forget_one(struct pipeline *p, const char *interface)
+{
+	kernel_forget_booked(p->pins, interface);
+}
+
+/* Tables that this build cannot read are there, and wait for one that can. */
+static bool some_are_unreadable(const struct pipeline *p)
+{
+	for (size_t i = 0; i < p->point_count; i++)
+		if (p->points[i]->source_count && strcmp(p->points[i]->books.capture, "socket") != 0 &&
+		    kernel_warning(kernel_source_point(p->points[i]->slots[0].source)))
+			return true;
+	return false;
 }
 
 static int continue_books(struct pipeline *p, struct ledger *l, struct err *e)
@@ -115,14 +125,44 @@ static int continue_books(struct pipeline *p, struct ledger *l, struct err *e)
 	return 0;
 }
 
+/* Epochs of tables that are gone are not asked for again. Those of the tables that were found now are kept until
+ * the next start: should one have resisted its removal, it is found once more. */
+static int forget_epochs(struct pipeline *p, struct ledger *l, char (*ids)[KERNEL_ID_TEXT], size_t count, struct err *e)
+{
+	const char **keep;
+	int r;
+
+	if (for_others(p, NULL) || some_are_unreadable(p))
+		return 0;
+	keep = calloc(count + 1, sizeof *keep);
+	if (!keep)
+		return err_set(e, -ENOMEM, "no memory");
+	for (size_t i = 0; i < count; i++)
+		keep[i] = ids[i];
+	r = ledger_forget_epochs(l, keep, count, e);
+	free(keep);
+	return r;
+}
+
 int pipeline_book_left(struct pipeline *p, struct ledger *l, struct err *e)
 {
+	char (*ids)[KERNEL_ID_TEXT] = calloc(p->left_count + 1, sizeof *ids);
 	struct leftovers_sum sum = { 0 };
+	size_t count = p->left_count;
+	int r;
 
-	for (size_t i = 0; i < p->left_count; i++)
+	if (!ids)
+		return err_set(e, -ENOMEM, "no memory");
+	for (size_t i = 0; i < count; i++) {
+		memcpy(ids[i], kernel_describe(p->left[i])->id, sizeof ids[i]);
 		book_one_left(p, l, p->left[i], &sum);
+	}
 	p->left_count = 0;
-	forget_others(p);
+	for_others(p, forget_one);
+	r = forget_epochs(p, l, ids, count, e);
+	free(ids);
+	if (r < 0)
+		return r;
 	p->counters.kernel_left += sum.epochs;
 	if (sum.packets)
 		log_notice("booked %" PRIu64 " packets that the kernel counted while no daemon ran", sum.packets);
