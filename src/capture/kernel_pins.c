@@ -152,6 +152,19 @@ static int no_directory(const char *dir, int code, struct err *e)
 	return err_errno(e, code, "cannot make %s", dir);
 }
 
+/* Another user's daemon may have made a folder on the way. Later this process may have no right over it (root without
+ * CAP_DAC_OVERRIDE is like any other), so it is opened for passing, while we may; nothing can be listed by that. */
+static int open_the_way(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return -errno;
+	if ((st.st_mode & 0001) || st.st_uid == geteuid())
+		return 0;
+	return chmod(path, (st.st_mode & 07777) | 0011) < 0 && errno != EPERM ? -errno : 0;
+}
+
 /* Makes what is missing of the path, the part before `at` exists. */
 static int make_path(char *path, struct err *e)
 {
@@ -161,6 +174,8 @@ static int make_path(char *path, struct err *e)
 		if (at)
 			*at = '\0';
 		code = access(path, F_OK) == 0 ? 0 : kernel_pins_make(path);
+		if (code == 0 && at)
+			code = open_the_way(path);
 		if (code < 0)
 			return no_directory(path, code, e);
 		if (!at)
