@@ -204,6 +204,10 @@ void config_free(struct config **pc)
 		account_unref(&c->accounts[i]);
 	free(c->accounts);
 	config_rules_free(c);
+	config_free_names(c);
+	config_free_routes(c);
+	config_free_reports(c);
+	config_free_sinks(c);
 	prefix_set_free(&c->local);
 	services_free(&c->services);
 	free(c);

@@ -42,6 +42,16 @@ bool config_load_rules(struct config_loader *l, cfg_t *s, const struct account *
 int config_add_rules(struct config *c, struct account *a, struct config_rules *r, struct err *e);
 void config_rules_free(struct config *c);
 
+/* The sections of other rooms, one file each: names; routes, bmp, geo; reports; sinks. After the accounts. */
+void config_load_names(struct config_loader *l, cfg_t *top);
+void config_free_names(struct config *c);
+void config_load_routes(struct config_loader *l, cfg_t *top);
+void config_free_routes(struct config *c);
+void config_load_reports(struct config_loader *l, cfg_t *top);
+void config_free_reports(struct config *c);
+void config_load_sinks(struct config_loader *l, cfg_t *top);
+void config_free_sinks(struct config *c);
+
 /* config.c: what holds where nothing is written. */
 void config_set_defaults(struct config *c);
 /* An interface with its defaults, or NULL and the reason. */

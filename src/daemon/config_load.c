@@ -275,6 +275,10 @@ static void load_all(struct config_loader *l, cfg_t *top)
 	load_sections(l, top, "interface", load_interface);
 	load_sections(l, top, "service", load_service);
 	load_sections(l, top, "account", config_load_account);
+	config_load_names(l, top);
+	config_load_routes(l, top);
+	config_load_reports(l, top);
+	config_load_sinks(l, top);
 	check_captures(l);
 	load_kernel(l, cfg_getsec(top, "kernel"));
 	load_places(l, top);

@@ -163,7 +163,7 @@ static void test_newer_and_older(void **state)
 	sqlite3_exec(db, "PRAGMA application_id = 0x4e74616c; VACUUM", NULL, NULL, NULL);
 	sqlite3_close(db);
 	fill_ledger(b);
-	assert_ask(b, "PRAGMA user_version", "2");
+	assert_ask(b, "PRAGMA user_version", "3");
 	assert_ask(b, "SELECT count(*) FROM hosts", "10000");
 }
 

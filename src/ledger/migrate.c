@@ -27,6 +27,19 @@ static const char *const steps[] = {
 	      "ALTER TABLE interface ADD COLUMN ingress_l2_bytes INTEGER NOT NULL DEFAULT 0;"
 	      "ALTER TABLE interface ADD COLUMN egress_l2_bytes INTEGER NOT NULL DEFAULT 0;"
 	      "ALTER TABLE interface ADD COLUMN overflowed INTEGER NOT NULL DEFAULT 0;",
+	/* Accounts may be called so: their views give way. */
+	[2] = "DROP VIEW IF EXISTS name;"
+	      "DROP VIEW IF EXISTS held;"
+	      "DROP VIEW IF EXISTS changed;"
+	      "DROP VIEW IF EXISTS sink;"
+	      "CREATE TABLE name(key TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER, name TEXT NOT NULL, "
+	      "source TEXT NOT NULL, PRIMARY KEY(key, since) ) WITHOUT ROWID;"
+	      "CREATE TABLE held(host TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER, mac TEXT NOT NULL, "
+	      "PRIMARY KEY(host, since) ) WITHOUT ROWID;"
+	      "CREATE TABLE changed(account INTEGER NOT NULL REFERENCES account(id), window INTEGER NOT NULL, seq "
+	      "INTEGER NOT NULL UNIQUE, PRIMARY KEY(account, window) ) WITHOUT ROWID;"
+	      "CREATE TABLE sink(name TEXT PRIMARY KEY NOT NULL, seq INTEGER NOT NULL, records INTEGER NOT NULL ) "
+	      "WITHOUT ROWID;",
 };
 _Static_assert(sizeof steps / sizeof *steps == LEDGER_VERSION, "a step for each version");
 

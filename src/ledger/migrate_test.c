@@ -10,6 +10,8 @@
 #pragma GCC diagnostic ignored "-Woverlength-strings"
 static const char *const old_ledgers[] = { /* by version, from 1 */
 #include "ledger_1.inc"
+	,
+#include "ledger_2.inc"
 };
 #define OLD_COUNT (sizeof old_ledgers / sizeof *old_ledgers)
 
@@ -45,7 +47,7 @@ static void test_becomes_what_a_new_file_is(void **state)
 		bench_open(b);
 		assert_string_equal(ask_text(b, got, sizeof got, SHAPE), fresh);
 		assert_ask(b, "SELECT user_version || ' ' || (SELECT value FROM meta WHERE key = 'schema_version') "
-			      "FROM pragma_user_version", "2 2");
+			      "FROM pragma_user_version", "3 3");
 		assert_ask(b, "PRAGMA integrity_check", "ok");
 		ledger_close(&b->ledger);
 		bench_open(b); /* and once more, with nothing to do */

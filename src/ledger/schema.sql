@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: GPL-2.0-or-later
--- The ledger's fixed tables, version 2 (PRAGMA user_version). Each account has two more, record_NAME and
+-- The ledger's fixed tables, version 3 (PRAGMA user_version). Each account has two more, record_NAME and
 -- series_NAME, and a view NAME; define.c makes those. Columns are explained in nettally-ledger(5).
 -- Times are seconds since 1970 UTC. Counters are whole numbers up to 2^63 - 1 and stay there once reached.
 
@@ -109,4 +109,38 @@ CREATE TABLE epoch(
 	generation TEXT PRIMARY KEY NOT NULL,
 	number     INTEGER NOT NULL,
 	booked     INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- What an address or a device (its MAC) was called, from when to when; until NULL: still.
+CREATE TABLE name(
+	key    TEXT NOT NULL,
+	since  INTEGER NOT NULL,
+	until  INTEGER,
+	name   TEXT NOT NULL,
+	source TEXT NOT NULL,
+	PRIMARY KEY(key, since)
+) WITHOUT ROWID;
+
+-- Which device held an address, from when to when.
+CREATE TABLE held(
+	host   TEXT NOT NULL,
+	since  INTEGER NOT NULL,
+	until  INTEGER,
+	mac    TEXT NOT NULL,
+	PRIMARY KEY(host, since)
+) WITHOUT ROWID;
+
+-- The last change of each window, in the order of the bookings: a sink goes on behind its cursor.
+CREATE TABLE changed(
+	account INTEGER NOT NULL REFERENCES account(id),
+	window  INTEGER NOT NULL,
+	seq     INTEGER NOT NULL UNIQUE,
+	PRIMARY KEY(account, window)
+) WITHOUT ROWID;
+
+-- How far each sink has got: it has all changes up to seq.
+CREATE TABLE sink(
+	name    TEXT PRIMARY KEY NOT NULL,
+	seq     INTEGER NOT NULL,
+	records INTEGER NOT NULL
 ) WITHOUT ROWID;

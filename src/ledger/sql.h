@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #define LEDGER_APPLICATION_ID 0x4e74616c /* "Ntal" */
-#define LEDGER_VERSION 2                 /* PRAGMA user_version */
+#define LEDGER_VERSION 3                 /* PRAGMA user_version */
 
 /* The error of the last call on `db` as negative errno and sentence; a damaged file with what to
  * do. */
