@@ -17,14 +17,14 @@ SEC("tc")
 int tagged_ingress(struct __sk_buff *skb)
 {
 	dress_up(skb);
-	return count_skb(skb, TALLY_INGRESS);
+	return count_skb(skb, TALLY_INGRESS, 0);
 }
 
 SEC("tc")
 int tagged_egress(struct __sk_buff *skb)
 {
 	dress_up(skb);
-	return count_skb(skb, TALLY_EGRESS);
+	return count_skb(skb, TALLY_EGRESS, 0);
 }
 
 /* ---- bench/kernel_bench.c: frames of many sources out of one, and what others do with them ---- */
@@ -65,7 +65,7 @@ SEC("xdp.frags")
 int bench_tally(struct xdp_md *xdp)
 {
 	perturb(xdp);
-	return count_xdp(xdp);
+	return count_xdp(xdp, 0);
 }
 
 SEC("tc")

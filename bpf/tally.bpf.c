@@ -2,8 +2,11 @@
 /* tally.bpf.c -- the programs that count: tcx (or clsact) ingress and egress, XDP ingress.
  *
  * Each looks at a frame once and books it once, in the table of its CPU (tally_shared.h). They answer as
- * src/decode/ does for the same frame. The verdict is always "go on", but for a mirror port's. */
+ * src/decode/ does for the same frame. The verdict is always "go on", but for a mirror port's.
+ *
+ * Each is there twice: tally_* only count; rules_* then ask the rules (rules.h). gate_* ask the pre-filter. */
 #include "general.h"
+#include "rules.h"
 #include "shortest.h"
 
 char LICENSE[] SEC("license") = "GPL"; /* what the kernel knows of GPL-2.0-or-later */
@@ -126,7 +129,9 @@ static __always_inline __u32 book(const __u8 *b, const __u8 *end, __u64 frame_by
 	return left;
 }
 
-static __always_inline int count_skb(struct __sk_buff *skb, __u32 hook)
+/* ---- tc ---- */
+
+static __always_inline int count_skb(struct __sk_buff *skb, __u32 hook, int with_rules)
 {
 	const __u64 frame_bytes = skb->len;
 	__u32 left = BOOK_ALL, index = table_index(), vlan = 0;
@@ -147,26 +152,86 @@ static __always_inline int count_skb(struct __sk_buff *skb, __u32 hook)
 		look_at_skb(skb, index, hook, left);
 		book_slowly(left, index);
 	}
+	if (with_rules)
+		rules_skb(skb, index, hook, left);
 	return TCX_NEXT;
+}
+
+/* A copy that the stack hands back to itself: multicast to a group that this host has joined. It was never on the
+ * wire, and packet sockets do not show it either. */
+static __always_inline int is_looped_back(const struct __sk_buff *skb)
+{
+	return unlikely(skb->pkt_type == PACKET_LOOPBACK);
 }
 
 SEC("tc")
 int tally_ingress(struct __sk_buff *skb)
 {
-	/* A copy that the stack hands back to itself: multicast to a group that this host has joined. It was never
-	 * on the wire, and packet sockets do not show it either. */
-	if (unlikely(skb->pkt_type == PACKET_LOOPBACK))
-		return TCX_NEXT;
-	return count_skb(skb, TALLY_INGRESS);
+	return is_looped_back(skb) ? TCX_NEXT : count_skb(skb, TALLY_INGRESS, 0);
 }
 
 SEC("tc")
 int tally_egress(struct __sk_buff *skb)
 {
-	return count_skb(skb, TALLY_EGRESS);
+	return count_skb(skb, TALLY_EGRESS, 0);
 }
 
-static __always_inline int count_xdp(struct xdp_md *xdp)
+SEC("tc")
+int rules_ingress(struct __sk_buff *skb)
+{
+	return is_looped_back(skb) ? TCX_NEXT : count_skb(skb, TALLY_INGRESS, 1);
+}
+
+SEC("tc")
+int rules_egress(struct __sk_buff *skb)
+{
+	return count_skb(skb, TALLY_EGRESS, 1);
+}
+
+static __always_inline int gate_skb(struct __sk_buff *skb, __u32 hook)
+{
+	const __u32 index = table_index();
+	struct rules_scratch *r = scratch_of_cpu();
+
+	if (r) {
+		scratch_skb(r, skb);
+		if (unlikely(skb->gso_size)) { /* what is left out must be known by its size on the wire, too */
+			look_at_skb(skb, index, hook, 0);
+			scratch_slow(r);
+			r->l3_bytes = ONE_FRAME;
+		} else {
+			scratch_plain(r, ONE_FRAME);
+		}
+		r->index = index;
+		if (unlikely(skb->vlan_present))
+			bpf_tail_call_static(skb, &rules_tc, RULES_GATE + 2 * hook + 1);
+		else
+			bpf_tail_call_static(skb, &rules_tc, RULES_GATE + 2 * hook);
+	}
+	rules_missed(index);
+	return TCX_NEXT;
+}
+
+SEC("tc")
+int gate_ingress(struct __sk_buff *skb)
+{
+	return is_looped_back(skb) ? TCX_NEXT : gate_skb(skb, TALLY_INGRESS);
+}
+
+SEC("tc")
+int gate_egress(struct __sk_buff *skb)
+{
+	return gate_skb(skb, TALLY_EGRESS);
+}
+
+/* ---- XDP ---- */
+
+static __always_inline int verdict_xdp(void)
+{
+	return config.drop ? XDP_DROP : XDP_PASS;
+}
+
+static __always_inline int count_xdp(struct xdp_md *xdp, int with_rules)
 {
 	const __u64 frame_bytes = bpf_xdp_get_buff_len(xdp);
 	__u32 left, index = table_index();
@@ -178,11 +243,35 @@ static __always_inline int count_xdp(struct xdp_md *xdp)
 		look_at_xdp(xdp, index, left);
 		book_slowly(left, index);
 	}
-	return config.drop ? XDP_DROP : XDP_PASS;
+	if (with_rules)
+		rules_at(xdp, index, left);
+	return verdict_xdp();
 }
 
 SEC("xdp.frags")
 int tally_xdp(struct xdp_md *xdp)
 {
-	return count_xdp(xdp);
+	return count_xdp(xdp, 0);
+}
+
+SEC("xdp.frags")
+int rules_at_xdp(struct xdp_md *xdp)
+{
+	return count_xdp(xdp, 1);
+}
+
+SEC("xdp.frags")
+int gate_xdp(struct xdp_md *xdp)
+{
+	const __u32 index = table_index();
+	struct rules_scratch *r = scratch_of_cpu();
+
+	if (r) {
+		scratch_xdp(r, xdp);
+		scratch_plain(r, ONE_FRAME);
+		r->index = index;
+		bpf_tail_call_static(xdp, &rules_xdp, RULES_GATE + 2 * TALLY_INGRESS);
+	}
+	rules_missed(index);
+	return verdict_xdp();
 }

@@ -84,7 +84,9 @@ struct tally_hook_sums {
 	__u64 more_packets;      /* of super-packets: segments beyond the first; packets = frames + this */
 	__u64 more_bytes;        /* l2_bytes less the bytes of the frames as the kernel handed them over */
 	__u64 malformed;         /* frames */
-	__u64 zero[3];
+	__u64 filtered_packets;  /* what the pre-filter left out, which is in none of the above; a struct rules_counters */
+	__u64 filtered_l2_bytes;
+	__u64 filtered_frames;
 };
 
 #define TALLY_LOCALITIES 3       /* enum locality */
@@ -93,7 +95,8 @@ struct tally_sums {
 	struct tally_hook_sums hooks[TALLY_HOOKS];
 	__u64 used[TALLY_GRAINS]; /* slots taken */
 	__u64 overflowed;         /* bookings that found no room, and are in `other` */
-	__u64 zero[5];
+	__u64 rules_missed;       /* frames that the rules' programs (or the pre-filter's) could not be asked about */
+	__u64 zero[4];
 	struct tally_counters other[TALLY_GRAINS][TALLY_SIDES][TALLY_LOCALITIES]; /* plain: [TALLY_RX][0] */
 	__u64 zero_end[4];
 };

@@ -11,7 +11,8 @@
  * the generations that were left, each readable by its own description; what of their epochs is in the
  * ledger already, the ledger knows (generation id and number). Below cf->pins:
  *
- *	INTERFACE/link-ingress, link-egress, link-xdp   INTERFACE/gID/description, control, sums, tGRAIN-EPOCH-CPU
+ *	INTERFACE/link-ingress, link-egress, link-xdp   INTERFACE/gID/description, control, sums, tGRAIN-EPOCH-CPU,
+ *	rules (their counters), rules-tc, rules-xdp (their programs)
  *
  * ('.' in a name is written ':': bpffs reserves dots.) Nothing here decides whether an epoch was booked.
  * Never logs. Thread: one at a time for a point; kernel_usable() and kernel_list(): any.
@@ -26,17 +27,47 @@
 
 #include <bpf/tally_shared.h>
 
+struct bpf_insn;
+struct sock_filter;
+
 #define KERNEL_PINS_DEFAULT "/sys/fs/bpf/nettally"
 #define KERNEL_KEYS_DEFAULT (1u << 20)
 #define KERNEL_ID_TEXT 17 /* 16 hexadecimal digits */
 
 /* ---- what to count ---- */
 
+/* Classic BPF, as the model of a filter: what libpcap makes of an expression. */
+struct kernel_filter {
+	const struct sock_filter *insns;
+	uint32_t len;                    /* 0: matches nothing */
+};
+
+/* A part of the rules (or the pre-filter), for one program; its descriptors are those of maps (bpf/rules_shared.h). */
+struct kernel_rules_part {
+	const struct kernel_filter *filters;
+	uint32_t count;
+	bool xdp, tagged, gate;
+	int scratch, counters;
+	uint32_t at;                     /* byte of the first one's counters in an entry */
+	int next_map;                    /* PROG_ARRAY; -1 = nothing comes after it */
+	uint32_t next;
+};
+
+/* The rules count in the order of this array. Copied, but for the function, which keeps no state. */
+struct kernel_rules {
+	const struct kernel_filter *rules;
+	uint32_t count;
+	struct kernel_filter gate;       /* the pre-filter: what it does not match is `filtered` in the sums; len 0 = none */
+	/* Into eBPF, free() *ret. Fails where the part is too much for one program: it is tried again in two. */
+	int (*translate)(const struct kernel_rules_part *part, struct bpf_insn **ret, uint32_t *ret_count, struct err *e);
+};
+
 struct kernel_form {
 	uint64_t fields[TALLY_GRAINS];   /* FIELD_BITs, 0 = the grain is not used; INTERFACE and WINDOW are the reader's */
 	enum account_of of;              /* which ends the party grain books at all */
 	const struct services *services; /* borrowed for the call; NULL = none */
 	const struct prefix_set *local;  /* the same */
+	const struct kernel_rules *rules; /* the same; NULL = none, and they cost nothing */
 	const char *note;                /* kept in the description for whoever books these tables (accounts); any text */
 	uint64_t keys_max;               /* per CPU and grain; 0 = KERNEL_KEYS_DEFAULT */
 	uint64_t keys_first;             /* tables are made for so many at first, and grow; 0 = by this machine's memory */
@@ -60,6 +91,7 @@ struct kernel_description {              /* borrowed from its generation */
 	char **services;                 /* names by index */
 	size_t service_count;
 	struct prefix_set local;
+	uint32_t rules;                  /* how many */
 	char *note;
 };
 
@@ -87,6 +119,12 @@ void kernel_read(const struct kernel_generation *g, const struct kernel_epoch *e
 		 void (*entry)(void *arg, const struct kernel_entry *e), void *arg);
 /* Added over CPUs. */
 void kernel_sums(const struct kernel_generation *g, const struct kernel_epoch *epoch, struct tally_sums *ret);
+
+/* Each rule that matched something in that epoch, at each hook, added over CPUs; in order within a hook. */
+void kernel_rules_read(const struct kernel_generation *g, const struct kernel_epoch *epoch,
+		       void (*entry)(void *arg, enum tally_hook hook, uint32_t rule, const struct tally_counters *c), void *arg);
+/* False: the kernel took no program of it, it is never counted. Only of generations of this process. */
+bool kernel_rule_is_counted(const struct kernel_generation *g, uint32_t rule);
 
 /* A key of an entry in a layout of the model; fields that the entry does not know are 0, FIELD_INTERFACE and
  * FIELD_WINDOW are 0 and left to the caller. Of an entry that is `other` every field is, but FIELD_LOCALITY.
@@ -125,7 +163,8 @@ int kernel_usable(struct err *e);
  * no older program runs any more. From then on frames are counted; the generations that were there are closed
  * for good and wait in kernel_take_left(). The interface's `since` and `base` go on where all its hooks were
  * still counting, else begin with `cf`; tables begin as large as those before where these were well used.
- * -EBUSY: another program is in the XDP slot. -EOPNOTSUPP: the driver has no native XDP, or the link type cannot
+ * -EBUSY: another program is in the XDP slot. -ENOTSUP: the pre-filter cannot
+ * be had in the kernel. -EOPNOTSUPP: the driver has no native XDP, or the link type cannot
  * be counted in the kernel. Changes nothing when it fails. */
 int kernel_open(struct kernel_point **ret, const struct kernel_config *cf, const struct kernel_form *form, struct err *e);
 /* A generation of before, oldest first, or NULL; the caller's to remove or close. Also after kernel_renew() has

@@ -67,6 +67,8 @@ static void write_all(FILE *to, const struct kernel_described *k)
 		prefix_format(&d->local.at[i], text);
 		fprintf(to, "local %s\n", text);
 	}
+	if (d->rules)
+		fprintf(to, "rules %" PRIu32 "\n", d->rules);
 	fprintf(to, "note %zu\n%s", strlen(note), note);
 }
 
@@ -265,6 +267,11 @@ static int parse_cpus(struct kernel_described *k, char *value)
 	return parse_u32(value, KERNEL_CPUS_MAX, &k->cpus);
 }
 
+static int parse_rules(struct kernel_described *k, char *value)
+{
+	return parse_u32(value, KERNEL_RULES_MAX, &k->d.rules);
+}
+
 static int parse_of(struct kernel_described *k, char *value)
 {
 	for (unsigned of = 0; of < sizeof of_names / sizeof *of_names; of++) {
@@ -364,6 +371,7 @@ static const struct {
 	{ "field", parse_field, false },
 	{ "service", parse_service, false },
 	{ "local", parse_local, false },
+	{ "rules", parse_rules, false },
 };
 
 #define WORDS (sizeof words / sizeof *words)
@@ -431,7 +439,7 @@ static int parse_body(struct kernel_described *k, struct cursor *c)
 	for (size_t i = 0; i < WORDS; i++)
 		if (words[i].needed && !(seen & 1u << i))
 			return -EBADMSG;
-	return k->d.note && k->cpus && (k->slots[TALLY_PARTY] || k->slots[TALLY_PLAIN]) ? 0 : -EBADMSG;
+	return k->d.note && k->cpus && (k->slots[TALLY_PARTY] || k->slots[TALLY_PLAIN] || k->d.rules) ? 0 : -EBADMSG;
 }
 
 int kernel_description_parse(struct kernel_described *ret, struct slice text, struct err *e)

@@ -19,6 +19,7 @@
 #define KERNEL_DESCRIPTION_MAX (16u << 20)
 #define KERNEL_CPUS_MAX 8192u
 #define KERNEL_SLOTS_MAX (1u << 26)
+#define KERNEL_RULES_MAX (1u << 16)
 
 /* A description, and what only this room needs to know. */
 struct kernel_described {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "capture/kernel_form.h"
 
+#include "capture/kernel_rules.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +48,8 @@ int kernel_form_copy(struct kernel_form *ret, const struct kernel_form *form)
 	*ret = *form;
 	ret->services = services;
 	ret->local = local;
+	if (kernel_rules_copy(&ret->rules, form->rules) < 0)
+		code = -ENOMEM;
 	ret->note = strdup(form->note ? form->note : "");
 	if (!ret->note)
 		code = -ENOMEM;
@@ -68,6 +72,7 @@ void kernel_form_free(struct kernel_form *form)
 	if (local)
 		prefix_set_free(local);
 	free(local);
+	kernel_rules_free(form->rules);
 	free((char *)form->note);
 	*form = (struct kernel_form){ 0 };
 }
@@ -90,6 +95,7 @@ int kernel_form_describe(struct kernel_described *to, const struct kernel_form *
 	to->d.note = strdup(form->note ? form->note : "");
 	memcpy(to->d.fields, form->fields, sizeof to->d.fields);
 	to->d.of = form->of;
+	to->d.rules = form->rules ? form->rules->count : 0;
 	return to->d.note ? code : -ENOMEM;
 }
 

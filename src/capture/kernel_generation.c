@@ -34,6 +34,12 @@ static uint32_t bucket_count(const struct kernel_described *about, unsigned grai
 	return about->slots[grain] / TALLY_BUCKET;
 }
 
+/* Of the counters of all rules, of one CPU and epoch. */
+static uint32_t rules_bytes(const struct kernel_described *about)
+{
+	return about->d.rules * (uint32_t)sizeof(struct rules_counters);
+}
+
 static void table_name(char name[static NAME_MAX_BYTES], const struct kernel_described *about, unsigned grain,
 		       uint32_t index)
 {
@@ -50,6 +56,7 @@ static struct kernel_generation *generation_new(struct kernel_described *about)
 	}
 	g->about = *about;
 	*about = (struct kernel_described){ 0 };
+	g->loaded = (struct kernel_rules_loaded){ -1, -1, -1, NULL };
 	for (unsigned i = 0; i < KERNEL_PROGRAMS; i++)
 		g->programs[i] = -1;
 	for (unsigned grain = 0; grain < TALLY_GRAINS; grain++) {
@@ -75,6 +82,8 @@ void kernel_generation_close(struct kernel_generation **gp)
 			kernel_array_unmap(g->tables[grain][i], bucket_bytes(&g->about, grain), bucket_count(&g->about, grain));
 		free(g->tables[grain]);
 	}
+	kernel_array_unmap(g->rules, rules_bytes(&g->about), TALLY_HOOKS * table_count(&g->about));
+	kernel_rules_close(&g->loaded);
 	kernel_array_unmap(g->sums, sizeof *g->sums, table_count(&g->about));
 	kernel_array_unmap(g->control, sizeof *g->control, 1);
 	for (unsigned i = 0; i < KERNEL_PROGRAMS; i++)
@@ -218,6 +227,32 @@ static int map_shared(struct kernel_generation *g, int control, int sums, bool w
 	return code < 0 ? err_errno(e, code, "cannot map the sums") : 0;
 }
 
+static int map_rules(struct kernel_generation *g, int fd, bool write, struct err *e)
+{
+	void *at;
+	int code = kernel_array_map(fd, rules_bytes(&g->about), TALLY_HOOKS * table_count(&g->about), write, &at);
+
+	if (code < 0)
+		return err_errno(e, code, "cannot map the counters of the rules");
+	g->rules = at;
+	return 0;
+}
+
+static int make_rules(struct kernel_generation *g, const char *dir, struct err *e)
+{
+	int code = 0;
+
+	if (g->loaded.counters >= 0)
+		code = map_rules(g, g->loaded.counters, true, e);
+	if (code == 0 && g->loaded.counters >= 0)
+		code = pin(g->loaded.counters, dir, "rules", e);
+	if (code == 0 && g->loaded.tc >= 0)
+		code = pin(g->loaded.tc, dir, "rules-tc", e);
+	if (code == 0 && g->loaded.xdp >= 0)
+		code = pin(g->loaded.xdp, dir, "rules-xdp", e);
+	return code;
+}
+
 static int pin_programs(struct kernel_generation *g, const char *dir, struct err *e)
 {
 	int code = 0;
@@ -238,6 +273,8 @@ static int make_all(struct kernel_generation *g, const struct kernel_loaded *loa
 		if (g->about.slots[grain])
 			code = make_tables(g, grain, loaded->outer[grain], dir, e);
 	fault_point("kernel_half_pinned");
+	if (code == 0)
+		code = make_rules(g, dir, e);
 	if (code == 0)
 		read_base(g);
 	if (code == 0)
@@ -289,6 +326,8 @@ int kernel_generation_make(struct kernel_generation **ret, struct kernel_describ
 		g->programs[i] = loaded->programs[i];
 		loaded->programs[i] = -1;
 	}
+	g->loaded = loaded->rules;
+	loaded->rules = (struct kernel_rules_loaded){ -1, -1, -1, NULL };
 	code = map_shared(g, loaded->control, loaded->sums, true, e);
 	if (code == 0) {
 		g->control->opened_utc_ns[0] = now_utc_ns;
@@ -358,6 +397,17 @@ static int open_table(struct kernel_generation *g, unsigned grain, uint32_t inde
 	return code < 0 ? err_errno(e, code, "%s: cannot read table %s", dir, name) : 0;
 }
 
+static int open_rules(struct kernel_generation *g, const char *dir, struct err *e)
+{
+	int fd = get(dir, "rules"), code;
+
+	if (fd < 0)
+		return err_errno(e, fd, "%s: cannot read the counters of the rules", dir);
+	code = map_rules(g, fd, false, e);
+	close(fd);
+	return code < 0 ? err_prefix(e, code, "%s", dir) : 0;
+}
+
 static int open_all(struct kernel_generation *g, const char *dir, struct err *e)
 {
 	int control = get(dir, "control"), sums = get(dir, "sums"), code;
@@ -373,6 +423,8 @@ static int open_all(struct kernel_generation *g, const char *dir, struct err *e)
 	for (unsigned grain = 0; grain < TALLY_GRAINS; grain++)
 		for (uint32_t i = 0; code == 0 && g->tables[grain] && i < table_count(&g->about); i++)
 			code = open_table(g, grain, i, dir, e);
+	if (code == 0 && g->about.d.rules)
+		code = open_rules(g, dir, e);
 	for (unsigned i = 0; i < KERNEL_PROGRAMS; i++)
 		g->programs[i] = get(dir, program_pins[i]); /* only told by their ids; they may be missing */
 	g->dir = strdup(dir);

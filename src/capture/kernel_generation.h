@@ -11,12 +11,16 @@
 #include "capture/kernel_description.h"
 #include "capture/kernel_program.h"
 
+#include <bpf/rules_shared.h>
+
 struct kernel_generation {
 	struct kernel_described about;
 	struct tally_control *control;
 	struct tally_sums *sums;             /* [TALLY_INDEX] */
 	uint8_t **tables[TALLY_GRAINS];      /* [TALLY_INDEX] */
+	struct rules_counters *rules;        /* [RULES_INDEX] about.d.rules of each; NULL */
 	int programs[KERNEL_PROGRAMS];       /* -1 = none */
+	struct kernel_rules_loaded loaded;   /* of one that was made here: what the programs are in, and must stay open */
 	char *dir;                           /* where it is pinned; NULL */
 };
 

@@ -174,7 +174,8 @@ int kernel_point_make(struct kernel_generation **ret, const struct kernel_point 
 	struct kernel_loaded loaded;
 	int code;
 
-	if (!kernel_form_has(form, TALLY_PARTY) && !kernel_form_has(form, TALLY_PLAIN))
+	if (!kernel_form_has(form, TALLY_PARTY) && !kernel_form_has(form, TALLY_PLAIN) &&
+	    !(form->rules && form->rules->count))
 		return err_set(e, -EINVAL, "%s: nothing to count by", k->interface);
 	for (unsigned i = 0; i < k->hook_count; i++)
 		build.programs[kernel_program_of(&k->hooks[i])] = true;

@@ -188,11 +188,38 @@ static int set_template(struct bpf_map *outer, const struct kernel_described *ab
 	return code < 0 ? code : bpf_map__set_inner_map_fd(outer, *ret);
 }
 
+/* What there is for each hook: to count alone, to count and then ask the rules, to ask the pre-filter first. */
+struct kinds {
+	struct bpf_program *tally, *rules, *gate;
+};
+
+static void kinds_of(struct tally_bpf *skel, struct kinds ret[static KERNEL_PROGRAMS])
+{
+	ret[KERNEL_INGRESS] = (struct kinds){ skel->progs.tally_ingress, skel->progs.rules_ingress, skel->progs.gate_ingress };
+	ret[KERNEL_EGRESS] = (struct kinds){ skel->progs.tally_egress, skel->progs.rules_egress, skel->progs.gate_egress };
+	ret[KERNEL_XDP] = (struct kinds){ skel->progs.tally_xdp, skel->progs.rules_at_xdp, skel->progs.gate_xdp };
+}
+
+static bool has_rules(const struct kernel_build *b)
+{
+	return b->form->rules && b->form->rules->count;
+}
+
+static bool has_gate(const struct kernel_build *b)
+{
+	return b->form->rules && b->form->rules->gate.len;
+}
+
 static void set_wanted(struct tally_bpf *skel, const struct kernel_build *b)
 {
-	bpf_program__set_autoload(skel->progs.tally_ingress, b->programs[KERNEL_INGRESS]);
-	bpf_program__set_autoload(skel->progs.tally_egress, b->programs[KERNEL_EGRESS]);
-	bpf_program__set_autoload(skel->progs.tally_xdp, b->programs[KERNEL_XDP]);
+	struct kinds kinds[KERNEL_PROGRAMS];
+
+	kinds_of(skel, kinds);
+	for (unsigned i = 0; i < KERNEL_PROGRAMS; i++) {
+		bpf_program__set_autoload(kinds[i].tally, b->programs[i] && !has_rules(b));
+		bpf_program__set_autoload(kinds[i].rules, b->programs[i] && has_rules(b));
+		bpf_program__set_autoload(kinds[i].gate, b->programs[i] && has_gate(b));
+	}
 }
 
 static int put_local_map(int map, const struct prefix_set *local, struct err *e)
@@ -216,14 +243,39 @@ static int take_fd(int fd)
 	return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
 }
 
-static int take_loaded(struct kernel_loaded *ret, struct tally_bpf *skel, struct err *e)
+static struct bpf_program *counting(const struct kinds *k, const struct kernel_build *b)
 {
-	*ret = (struct kernel_loaded){
-		.programs = {
-			[KERNEL_INGRESS] = take_fd(bpf_program__fd(skel->progs.tally_ingress)),
-			[KERNEL_EGRESS] = take_fd(bpf_program__fd(skel->progs.tally_egress)),
-			[KERNEL_XDP] = take_fd(bpf_program__fd(skel->progs.tally_xdp)),
+	return has_rules(b) ? k->rules : k->tally;
+}
+
+static int load_rules(struct kernel_loaded *ret, struct tally_bpf *skel, const struct kernel_build *b, struct err *e)
+{
+	struct kinds kinds[KERNEL_PROGRAMS];
+
+	kinds_of(skel, kinds);
+	const struct kernel_rules_place place = {
+		.scratch = bpf_map__fd(skel->maps.scratch), .sums = bpf_map__fd(skel->maps.sums),
+		.tc = bpf_map__fd(skel->maps.rules_tc), .xdp = bpf_map__fd(skel->maps.rules_xdp),
+		.at_tc = { [TALLY_INGRESS] = b->programs[KERNEL_INGRESS], [TALLY_EGRESS] = b->programs[KERNEL_EGRESS] },
+		.at_xdp = b->programs[KERNEL_XDP],
+		.count_tc = {
+			[TALLY_INGRESS] = bpf_program__fd(counting(&kinds[KERNEL_INGRESS], b)),
+			[TALLY_EGRESS] = bpf_program__fd(counting(&kinds[KERNEL_EGRESS], b)),
 		},
+		.count_xdp = bpf_program__fd(counting(&kinds[KERNEL_XDP], b)),
+		.cpus = b->about->cpus,
+	};
+
+	return kernel_rules_load(&ret->rules, b->form->rules, &place, e);
+}
+
+static int take_loaded(struct kernel_loaded *ret, struct tally_bpf *skel, const struct kernel_build *b, struct err *e)
+{
+	struct kinds kinds[KERNEL_PROGRAMS];
+
+	*ret = (struct kernel_loaded){
+		.programs = { -1, -1, -1 },
+		.rules = ret->rules,
 		.outer = {
 			[TALLY_PARTY] = take_fd(bpf_map__fd(skel->maps.party)),
 			[TALLY_PLAIN] = take_fd(bpf_map__fd(skel->maps.plain)),
@@ -231,6 +283,9 @@ static int take_loaded(struct kernel_loaded *ret, struct tally_bpf *skel, struct
 		.sums = take_fd(bpf_map__fd(skel->maps.sums)),
 		.control = take_fd(bpf_map__fd(skel->maps.data_control)),
 	};
+	kinds_of(skel, kinds);
+	for (unsigned i = 0; i < KERNEL_PROGRAMS; i++)
+		ret->programs[i] = take_fd(bpf_program__fd(has_gate(b) ? kinds[i].gate : counting(&kinds[i], b)));
 	if (ret->sums < 0 || ret->control < 0 || ret->outer[TALLY_PARTY] < 0 || ret->outer[TALLY_PLAIN] < 0)
 		return err_errno(e, -EMFILE, "cannot keep the kernel programs");
 	return 0;
@@ -248,6 +303,7 @@ void kernel_loaded_close(struct kernel_loaded *l)
 		close(l->sums);
 	if (l->control >= 0)
 		close(l->control);
+	kernel_rules_close(&l->rules);
 }
 
 static int load(struct tally_bpf *skel, const struct kernel_build *b, char *log, struct err *e)
@@ -289,7 +345,8 @@ static struct tally_bpf *open_skeleton(char *log)
 
 int kernel_program_load(struct kernel_loaded *ret, const struct kernel_build *b, struct err *e)
 {
-	struct kernel_loaded loaded = { .programs = { -1, -1, -1 }, .outer = { -1, -1 }, .sums = -1, .control = -1 };
+	struct kernel_loaded loaded = { .programs = { -1, -1, -1 }, .outer = { -1, -1 }, .sums = -1, .control = -1,
+					.rules = { -1, -1, -1, NULL } };
 	char *log = calloc(1, LOG_BYTES);
 	struct tally_bpf *skel = log ? open_skeleton(log) : NULL;
 	int code;
@@ -301,7 +358,9 @@ int kernel_program_load(struct kernel_loaded *ret, const struct kernel_build *b,
 	}
 	code = load(skel, b, log, e);
 	if (code == 0)
-		code = take_loaded(&loaded, skel, e);
+		code = load_rules(&loaded, skel, b, e);
+	if (code == 0)
+		code = take_loaded(&loaded, skel, b, e);
 	tally_bpf__destroy(skel);
 	free(log);
 	if (code < 0)

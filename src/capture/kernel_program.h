@@ -7,6 +7,7 @@
 #define NETTALLY_CAPTURE_KERNEL_PROGRAM_H
 
 #include "capture/kernel_description.h"
+#include "capture/kernel_rules.h"
 
 enum { KERNEL_INGRESS, KERNEL_EGRESS, KERNEL_XDP, KERNEL_PROGRAMS };
 
@@ -18,12 +19,13 @@ struct kernel_build {
 };
 
 struct kernel_loaded {
-	int programs[KERNEL_PROGRAMS];         /* -1 = not asked for */
+	int programs[KERNEL_PROGRAMS];         /* to put at the hooks; -1 = not asked for */
 	int outer[TALLY_GRAINS];               /* the arrays of tables, empty still */
 	int sums, control;
+	struct kernel_rules_loaded rules;
 };
 
-/* -EINVAL: a field that the kernel programs cannot count by; -EPERM; others with the verifier's last words. */
+/* -EINVAL: a field that the kernel programs cannot count by; -EPERM; -ENOTSUP: the pre-filter; others with the verifier's last words. */
 int kernel_program_load(struct kernel_loaded *ret, const struct kernel_build *b, struct err *e);
 void kernel_loaded_close(struct kernel_loaded *l);
 

@@ -125,6 +125,34 @@ void kernel_read(const struct kernel_generation *g, const struct kernel_epoch *e
 		read_others(g, &all, grain, entry, arg);
 }
 
+static struct rules_counters *rules_of(const struct kernel_generation *g, unsigned hook, unsigned slot, uint32_t cpu)
+{
+	return g->rules + (size_t)RULES_INDEX(hook, slot, cpu, g->about.cpus) * g->about.d.rules;
+}
+
+void kernel_rules_read(const struct kernel_generation *g, const struct kernel_epoch *epoch,
+		       void (*entry)(void *arg, enum tally_hook hook, uint32_t rule, const struct tally_counters *c), void *arg)
+{
+	const uint32_t count = g->rules ? g->about.d.rules : 0;
+
+	for (uint32_t i = 0; i < TALLY_HOOKS * count; i++) {
+		struct tally_counters all = { 0 };
+
+		for (uint32_t cpu = 0; cpu < g->about.cpus; cpu++) {
+			const struct rules_counters *c = &rules_of(g, i / count, epoch->slot, cpu)[i % count];
+
+			add(&all, &(struct tally_counters){ c->packets, c->l2_bytes, c->l3_bytes });
+		}
+		if (all.packets)
+			entry(arg, (enum tally_hook)(i / count), i % count, &all);
+	}
+}
+
+bool kernel_rule_is_counted(const struct kernel_generation *g, uint32_t rule)
+{
+	return rule < g->about.d.rules && !(g->loaded.left_out && g->loaded.left_out[rule]);
+}
+
 static void add_sums(struct tally_sums *to, const struct tally_sums *more)
 {
 	for (unsigned h = 0; h < TALLY_HOOKS; h++) {
@@ -133,8 +161,12 @@ static void add_sums(struct tally_sums *to, const struct tally_sums *more)
 		to->hooks[h].more_packets += more->hooks[h].more_packets;
 		to->hooks[h].more_bytes += more->hooks[h].more_bytes;
 		to->hooks[h].malformed += more->hooks[h].malformed;
+		to->hooks[h].filtered_packets += more->hooks[h].filtered_packets;
+		to->hooks[h].filtered_l2_bytes += more->hooks[h].filtered_l2_bytes;
+		to->hooks[h].filtered_frames += more->hooks[h].filtered_frames;
 	}
 	to->overflowed += more->overflowed;
+	to->rules_missed += more->rules_missed;
 	for (unsigned grain = 0; grain < TALLY_GRAINS; grain++) {
 		to->used[grain] += more->used[grain];
 		for (unsigned side = 0; side < TALLY_SIDES; side++)
@@ -172,6 +204,8 @@ void kernel_generation_clean(struct kernel_generation *g, unsigned slot)
 		for (uint32_t cpu = 0; g->tables[grain] && cpu < cpus; cpu++)
 			if (g->sums[TALLY_INDEX(slot, cpu, cpus)].used[grain])
 				clean_table(g, grain, TALLY_INDEX(slot, cpu, cpus));
+	for (unsigned hook = 0; g->rules && hook < TALLY_HOOKS; hook++)
+		memset(rules_of(g, hook, slot, 0), 0, (size_t)cpus * g->about.d.rules * sizeof *g->rules);
 	fault_point("clean_half");
 	memset(&g->sums[TALLY_INDEX(slot, 0, cpus)], 0, cpus * sizeof *g->sums);
 	__atomic_store_n(&g->control->epoch[slot], 0, __ATOMIC_RELEASE);
@@ -204,6 +238,6 @@ uint64_t kernel_generation_frames(const struct kernel_generation *g)
 
 	for (uint32_t i = 0; i < TALLY_EPOCHS * g->about.cpus; i++)
 		for (unsigned h = 0; h < TALLY_HOOKS; h++)
-			frames += g->sums[i].hooks[h].frames;
+			frames += g->sums[i].hooks[h].frames + g->sums[i].hooks[h].filtered_frames;
 	return frames;
 }

@@ -496,9 +496,17 @@ static void add_counters(struct maker *m, uint32_t index)
 	}
 }
 
+/* What the verifier knows to lie behind it is forgotten with the address: else each rule is verified again for every
+ * length that the rules before it may have found, which grows with the square of their number. */
+static void load_data(struct maker *m)
+{
+	load(m, BPF_W, DATA, CTX, m->t->hook == TRANSLATE_TC ? offsetof(struct __sk_buff, data) : offsetof(struct xdp_md, data));
+}
+
 static void make_rule(struct maker *m, const struct program *p, uint32_t index)
 {
 	m->p = p;
+	load_data(m);
 	memset(m->used, 0, LABEL_CHAIN * sizeof *m->used);
 	m->places = malloc(2 * (size_t)p->len * sizeof *m->places);
 	m->proven = malloc(p->len * sizeof *m->proven);
@@ -550,12 +558,11 @@ static void make_entry(struct maker *m)
 	store_const(m, BPF_W, AT_KEY, 0);
 	look_up(m, m->t->scratch_fd);
 	store(m, BPF_DW, FP, AT_SCRATCH, BPF_REG_0);
-	call(m, BPF_FUNC_get_smp_processor_id);
+	load(m, BPF_W, BPF_REG_0, BPF_REG_0, offsetof(struct rules_scratch, index));
 	store(m, BPF_W, FP, AT_KEY, BPF_REG_0);
 	look_up(m, m->t->counters_fd);
 	move(m, COUNTERS, BPF_REG_0);
-	add_const(m, COUNTERS, (int32_t)(m->t->first * sizeof(struct rules_counters)));
-	load(m, BPF_W, DATA, CTX, tc ? offsetof(struct __sk_buff, data) : offsetof(struct xdp_md, data));
+	add_const(m, COUNTERS, (int32_t)m->t->at);
 	load(m, BPF_W, END, CTX, tc ? offsetof(struct __sk_buff, data_end) : offsetof(struct xdp_md, data_end));
 }
 
@@ -583,7 +590,7 @@ static int check(const struct translate *t, const struct program *const *program
 {
 	if (t->gate && (count != 1 || programs[0]->len == 0))
 		return err_set(e, -EINVAL, "a pre-filter is one expression that can match");
-	if (count * sizeof(struct rules_counters) > INT16_MAX || t->first > INT32_MAX / sizeof(struct rules_counters) / 2)
+	if (count * sizeof(struct rules_counters) > INT16_MAX || t->at > INT32_MAX / 2)
 		return err_set(e, -E2BIG, "%zu rules in one kernel program, at most %zu", count,
 			       INT16_MAX / sizeof(struct rules_counters));
 	for (size_t i = 0; i < count; i++)

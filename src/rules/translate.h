@@ -8,7 +8,7 @@
  * not. Answers are program_run()'s; not translated are loops (-ENOTSUP): count these from a packet socket.
  *
  * Calling convention (bpf/rules_shared.h): entered by tail call with the context in R1. R6 context, R7 data, R8
- * data_end, R9 this CPU's counters from rule `first` on; the scratch entry's address on the stack. */
+ * data_end, R9 the counters of programs[0]; the scratch entry's address on the stack. */
 #ifndef NETTALLY_RULES_TRANSLATE_H
 #define NETTALLY_RULES_TRANSLATE_H
 
@@ -24,8 +24,8 @@ struct translate {
 	enum translate_hook hook;
 	bool tagged;      /* for frames with a tag in metadata; tc only */
 	int scratch_fd;   /* PERCPU_ARRAY of struct rules_scratch */
-	int counters_fd;  /* ARRAY of struct rules_counters[], by CPU */
-	uint32_t first;   /* the counters of programs[0] are these of the CPU's */
+	int counters_fd;  /* ARRAY of struct rules_counters[], one entry per scratch.index */
+	uint32_t at;      /* byte in the entry where the counters of programs[0] are, those of the next ones behind them */
 	int next_fd;      /* PROG_ARRAY with the next program; -1: this is the last */
 	uint32_t next;    /* its index there */
 	bool gate;        /* one program, a pre-filter: a match goes on to the next program; all else is counted, and ends */
