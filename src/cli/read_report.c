@@ -15,9 +15,6 @@ struct shape {
 	unsigned keys;                            /* of them */
 };
 
-static const char *const party_columns[] = { "rx_packets", "rx_bytes", "tx_packets", "tx_bytes" };
-static const char *const plain_columns[] = { "packets", "bytes" };
-
 static void add_column(struct shape *s, const char *name, enum column_kind kind)
 {
 	s->columns[s->count++] = (struct column){ name, kind };
@@ -25,7 +22,8 @@ static void add_column(struct shape *s, const char *name, enum column_kind kind)
 
 static void make_shape(const struct account *a, bool windows, struct shape *s)
 {
-	const char *const *counters = a->party ? party_columns : plain_columns;
+	unsigned count;
+	const struct account_counter *counters = account_counters(a, &count);
 
 	*s = (struct shape){ 0 };
 	if (windows) {
@@ -36,8 +34,8 @@ static void make_shape(const struct account *a, bool windows, struct shape *s)
 		s->order[s->keys++] = a->by[i];
 		add_column(s, field_name(a->by[i]), field_is_number(a->by[i]) ? COLUMN_NUMBER : COLUMN_TEXT);
 	}
-	for (unsigned i = 0; i < (a->party ? 4 : 2); i++)
-		add_column(s, counters[i], i & 1 ? COLUMN_BYTES : COLUMN_COUNT);
+	for (unsigned i = 0; i < count; i++)
+		add_column(s, counters[i].name, counters[i].is_bytes ? COLUMN_BYTES : COLUMN_COUNT);
 }
 
 static int find_column(const struct shape *s, const char *name, unsigned *ret, struct err *e)

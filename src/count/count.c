@@ -277,23 +277,41 @@ void count_packets(struct count *c, const struct packet *p, unsigned n)
 	}
 }
 
-void count_tally_in(struct count *c, const uint64_t *key, bool sent, bool other, const struct tally *t)
+static uint64_t *slot_for(struct count *c, const uint64_t *key, bool other)
 {
 	uint64_t hash = table_hash_words(c->table.seed, key, c->table.key_words);
 	uint64_t *counters = other ? NULL : table_find_or_add(&c->table, key, hash);
 
-	if (!counters)
-		counters = other_slot(c, key);
-	if (!counters)
-		return;
-	counters += sent ? c->others.other_used : 0;
+	return counters ? counters : other_slot(c, key);
+}
+
+static void add_tally(const struct grain *g, uint64_t *counters, const struct tally *t)
+{
 	counters[0] += t->packets;
-	if (c->grain.both_bases) {
+	if (g->both_bases) {
 		counters[1] += t->l2_bytes;
 		counters[2] += t->l3_bytes;
 	} else {
-		counters[1] += c->grain.basis == BYTES_L2 ? t->l2_bytes : t->l3_bytes;
+		counters[1] += g->basis == BYTES_L2 ? t->l2_bytes : t->l3_bytes;
 	}
+}
+
+void count_tally_in(struct count *c, const uint64_t *key, bool sent, bool other, const struct tally *t)
+{
+	uint64_t *counters = slot_for(c, key, other);
+
+	if (counters)
+		add_tally(&c->grain, counters + (sent ? c->others.other_used : 0), t);
+}
+
+void count_delivery(struct count *c, const uint64_t *key, const struct party_tally *t)
+{
+	uint64_t *counters = slot_for(c, key, false);
+
+	if (!counters)
+		return;
+	add_tally(&c->grain, counters, &t->rx);
+	add_tally(&c->grain, counters + c->others.other_used, &t->tx);
 }
 
 bool grain_may_be_narrow(const struct grain *g)

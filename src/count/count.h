@@ -54,6 +54,9 @@ void count_packets(struct count *c, const struct packet *p, unsigned n);
  * grains. Leaves packets, frames and the like alone. */
 void count_tally_in(struct count *c, const uint64_t *key, bool sent, bool other, const struct tally *t);
 
+/* Adds a delivery (delivery_tally()) under a key of the grain's layout. Not for narrow grains. */
+void count_delivery(struct count *c, const uint64_t *key, const struct party_tally *t);
+
 /* What the counters of a slot that is not narrow say; what the grain does not keep is 0. */
 void count_get(const struct grain *g, const uint64_t *counters, struct party_tally *ret);
 

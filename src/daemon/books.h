@@ -2,7 +2,7 @@
 /* books.h -- one account's books: takes the grain's entries of a tick, gives the batches for the
  * ledger.
  *
- * Leaves out what the account does not want (of, self, groups), projects the key, sums up, and
+ * Leaves out what the account does not want (of, self, groups), projects the key, adds what is derived, sums up, and
  * holds the limit of keys per window: a new key beyond it is booked under `other`. Keeps the
  * account's totals and series. Thread: the main loop's. */
 #ifndef NETTALLY_DAEMON_BOOKS_H
@@ -11,6 +11,7 @@
 #include "base/prefix.h"
 #include "count/count.h"
 #include "daemon/series.h"
+#include "model/attribution.h"
 #include "model/booking.h"
 #include "model/snapshot.h"
 
@@ -36,9 +37,16 @@ void books_set_total(struct books *b, const struct party_tally *total);
  * after a reload. */
 void books_inherit(struct books *b, struct books *from);
 
+/* What the entries of a handover are seen with. */
+struct books_light {
+	const struct grain *grain;
+	const struct own_addresses *own;
+	const struct attributor *attributor; /* NULL = nothing is known of any party */
+	uint32_t interface;                  /* id in struct strings: where they come from, 0 = no interface */
+};
+
 /* One entry of the grain. */
-void books_add(struct books *b, const struct grain *g, const struct own_addresses *own, const uint8_t *key,
-	       const struct party_tally *t);
+void books_add(struct books *b, const struct books_light *light, const uint8_t *key, const struct party_tally *t);
 /* Ends the tick: appends this account's batches and series to the booking, whose taken_utc_s says
  * what time it is. */
 int books_close_tick(struct books *b, struct booking *booking, struct err *e);

@@ -96,7 +96,7 @@ static void add(struct books *b, const struct entry *e)
 	key[grain.layout.at[FIELD_HOST_FAMILY]] = a.family;
 	key[grain.layout.at[FIELD_LOCALITY]] = (uint8_t)e->where;
 	put(key, FIELD_PROTO, &proto, 2);
-	books_add(b, &grain, &own, key, &e->t);
+	books_add(b, &(struct books_light){ &grain, &own, NULL, 0 }, key, &e->t);
 }
 
 static void add_host(struct books *b, int64_t window_s, unsigned n, uint64_t packets)

@@ -10,16 +10,15 @@
 
 #define DAY_S 86400u
 
-static void load_from(struct config_loader *l, cfg_t *s)
+static void load_from(struct config_loader *l, cfg_t *s, struct account *a)
 {
-	const struct config_value *v = config_value(s, "from", &l->p);
+	static const struct config_word sources[] = {
+		{ "packets", FROM_PACKETS }, { "reports", FROM_REPORTS }, { "sockets", FROM_SOCKETS }, { 0 }
+	};
+	int from = FROM_PACKETS;
 
-	if (!v || strcmp(v->text, "packets") == 0)
-		return;
-	if (strcmp(v->text, "reports") == 0 || strcmp(v->text, "sockets") == 0)
-		config_problem(&l->p, v->line, "from = %s: not supported by this version", v->text);
-	else
-		config_problem(&l->p, v->line, "from = '%.40s': write packets", v->text);
+	config_read_word(l, s, "from", sources, &from);
+	a->from = (enum account_from)from;
 }
 
 static void load_by(struct config_loader *l, cfg_t *s, struct account *a, unsigned line)
@@ -145,7 +144,7 @@ static void load_parties(struct config_loader *l, cfg_t *s, struct account *a)
 	config_read_bool(l, s, "self", &a->self);
 	config_read_bool(l, s, "groups", &a->groups);
 	for (size_t i = 0; i < a->by_count; i++)
-		party |= (FIELDS_OF_PARTY & FIELD_BIT(a->by[i])) != 0;
+		party |= (FIELDS_OF_PARTY & FIELD_BIT(a->by[i])) != 0 && !account_has_deliveries(a);
 	if (party || a->by_count == 0 || (a->of == OF_BOTH && a->self && a->groups))
 		return;
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
@@ -175,7 +174,7 @@ void config_load_account(struct config_loader *l, cfg_t *s, const struct config_
 		config_problem(&l->p, st->line, "%s", e.msg);
 	else
 		memcpy(a->name, cfg_title(s), strlen(cfg_title(s)) + 1);
-	load_from(l, s);
+	load_from(l, s, a);
 	load_by(l, s, a, st->line);
 	load_every(l, s, a);
 	load_keep(l, s, a);

@@ -16,7 +16,7 @@ void kernel_tables_form(const struct plan *plan, const struct services *services
 		.note = plan->note,
 		.keys_max = keys,
 	};
-	for (unsigned g = 0; g < PLAN_GRAINS; g++)
+	for (unsigned g = 0; g < PLAN_PACKET_GRAINS; g++)
 		if (plan->used[g])
 			ret->fields[g] = plan->grains[g].layout.fields;
 }

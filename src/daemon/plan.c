@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/plan.h"
 
+#include "model/attribution.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -21,7 +23,10 @@ static uint32_t gcd(uint32_t a, uint32_t b)
 /* Fields that an account needs counted. */
 static uint64_t needs(const struct account *a)
 {
-	uint64_t fields = a->layout.fields | FIELD_BIT(FIELD_WINDOW);
+	uint64_t fields = (a->layout.fields & ~FIELDS_DERIVED) | a->bases | FIELD_BIT(FIELD_WINDOW);
+
+	if (account_has_deliveries(a) && a->layout.fields & FIELDS_OF_ROUTES)
+		fields |= FIELD_BIT(FIELD_ROUTER); /* whose view it is attributed by */
 
 	if (a->of != OF_BOTH)
 		fields |= FIELD_BIT(FIELD_LOCALITY);
@@ -44,7 +49,7 @@ static int make_grain(struct plan *p, unsigned which, uint64_t fields, const str
 	struct grain *g = &p->grains[which];
 
 	p->used[which] = true;
-	g->party = which == PLAN_PARTY;
+	g->party = which != PLAN_PLAIN;
 	g->both_bases = true;
 	g->of = OF_BOTH;
 	g->window_s = p->window_s;
@@ -52,6 +57,21 @@ static int make_grain(struct plan *p, unsigned which, uint64_t fields, const str
 	g->services = &cf->services;
 	g->local = &p->local;
 	return key_layout_make(&g->layout, fields, e);
+}
+
+/* The grain of the deliveries that come from there. */
+static int make_deliveries(struct plan *p, const struct config *cf, enum account_from from, struct err *e)
+{
+	unsigned which = from == FROM_REPORTS ? PLAN_REPORTS : PLAN_SOCKETS;
+	uint64_t fields = 0;
+
+	for (size_t i = 0; i < cf->account_count; i++) {
+		if (cf->accounts[i]->from != from)
+			continue;
+		p->grain_of[i] = which;
+		fields |= needs(cf->accounts[i]);
+	}
+	return fields ? make_grain(p, which, fields, cf, e) : 0;
 }
 
 static int make_grains(struct plan *p, const struct config *cf, struct err *e)
@@ -69,6 +89,8 @@ static int make_grains(struct plan *p, const struct config *cf, struct err *e)
 		const struct account *a = cf->accounts[i];
 		bool from_party = party && (needs(a) & ~party) == 0;
 
+		if (account_has_deliveries(a))
+			continue;
 		if (account_has_rules(a)) {
 			p->grain_of[i] = PLAN_RULES;
 			continue;
@@ -77,7 +99,22 @@ static int make_grains(struct plan *p, const struct config *cf, struct err *e)
 		if (!from_party)
 			plain |= needs(a);
 	}
-	return plain ? make_grain(p, PLAN_PLAIN, plain, cf, e) : 0;
+	if (plain) {
+		int r = make_grain(p, PLAN_PLAIN, plain, cf, e);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int make_all_grains(struct plan *p, const struct config *cf, struct err *e)
+{
+	int r = make_grains(p, cf, e);
+
+	if (r == 0)
+		r = make_deliveries(p, cf, FROM_REPORTS, e);
+	return r < 0 ? r : make_deliveries(p, cf, FROM_SOCKETS, e);
 }
 
 static int plan_rules(struct plan *p, const struct config *cf, struct err *e)
@@ -147,7 +184,7 @@ int plan_make(struct plan **ret, const struct config *cf, const struct prefix_se
 		if (cf->accounts[i]->every_s < p->tick_most_s)
 			p->tick_most_s = cf->accounts[i]->every_s;
 	}
-	r = p->grain_of && copy_local(p, local) == 0 ? make_grains(p, cf, e) : err_set(e, -ENOMEM, "no memory");
+	r = p->grain_of && copy_local(p, local) == 0 ? make_all_grains(p, cf, e) : err_set(e, -ENOMEM, "no memory");
 	if (r == 0)
 		r = plan_rules(p, cf, e);
 	if (r < 0) {

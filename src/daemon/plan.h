@@ -6,7 +6,8 @@
  * without one take their fields from it where it has them (what all parties received is every
  * packet once), else from a second, plain grain. Windows are told by each packet's own time
  * stamp, so they are exact however late a table is read, and a clock that steps gives no wrong
- * window. Accounts by rule take no part in the grains. Thread: made by the main loop, then read-only;
+ * window. Keys that are derived from a party's host or MAC (model/attribution.h) need that one in the grain, and nothing else.
+ * Accounts by rule take no part in the grains. Thread: made by the main loop, then read-only;
  * outlives the tables made by it. */
 #ifndef NETTALLY_DAEMON_PLAN_H
 #define NETTALLY_DAEMON_PLAN_H
@@ -14,7 +15,11 @@
 #include "count/count.h"
 #include "daemon/config.h"
 
-enum { PLAN_PARTY, PLAN_PLAIN, PLAN_GRAINS, PLAN_RULES = PLAN_GRAINS };
+enum {
+	PLAN_PARTY, PLAN_PLAIN, PLAN_PACKET_GRAINS,
+	PLAN_REPORTS = PLAN_PACKET_GRAINS, PLAN_SOCKETS, PLAN_GRAINS, /* deliveries, by what the sources of each kind tell */
+	PLAN_RULES = PLAN_GRAINS
+};
 
 /* An account by rule: counted apart, into struct rule_counts. */
 struct plan_rules {

@@ -52,7 +52,7 @@ static void count_frames(struct ring *r, struct frame *frames, unsigned n)
 	if (r->filter)
 		n = keep_matching(r, frames, n);
 	decode_batch(frames, n, packets);
-	for (unsigned g = 0; g < PLAN_GRAINS; g++)
+	for (unsigned g = 0; g < PLAN_PACKET_GRAINS; g++)
 		if (t->plan->used[g])
 			count_packets(&t->counts[g], packets, n);
 	tables_count_rules(t, frames, packets, n);

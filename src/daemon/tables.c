@@ -136,6 +136,7 @@ static uint64_t book_row(const struct plan_rules *p, const struct rule_counts *c
 {
 	const struct key_layout *l = &p->grain.layout;
 	const struct account *a = p->rules->account;
+	const struct books_light light = { &p->grain, b->own, b->attributor, b->interface };
 	uint64_t words[KEY_WORDS_MAX] = { 0 }, entries = 0;
 	uint8_t *key = (uint8_t *)words;
 
@@ -150,7 +151,7 @@ static uint64_t book_row(const struct plan_rules *p, const struct rule_counts *c
 		if (!t.rx.packets)
 			continue;
 		memcpy(key + l->at[FIELD_RULE], &a->rules[i], sizeof a->rules[i]);
-		books_add(b->books[p->account], &p->grain, b->own, key, &t);
+		books_add(b->books[p->account], &light, key, &t);
 		entries++;
 	}
 	return entries;
@@ -169,9 +170,11 @@ static uint64_t book_rules(const struct tables *t, const struct tables_booking *
 static void book_entry(const struct tables *t, unsigned grain, const struct tables_booking *b, const uint8_t *key,
 		       const struct party_tally *tally)
 {
+	const struct books_light light = { &t->counts[grain].grain, b->own, b->attributor, b->interface };
+
 	for (size_t i = 0; i < b->book_count; i++)
 		if (t->plan->grain_of[i] == grain)
-			books_add(b->books[i], &t->counts[grain].grain, b->own, key, tally);
+			books_add(b->books[i], &light, key, tally);
 }
 
 static uint64_t book_table(const struct tables *t, unsigned grain, const struct table *from, const struct tables_booking *b)

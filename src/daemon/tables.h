@@ -58,7 +58,8 @@ struct tables_booking {
 	struct books *const *books;
 	size_t book_count;
 	const struct own_addresses *own;
-	uint32_t interface; /* id in struct strings, of where the tables come from */
+	const struct attributor *attributor; /* NULL = none */
+	uint32_t interface; /* id in struct strings, of where the tables come from; 0 = no interface */
 	void (*see)(void *arg, const struct key_layout *l, const uint8_t *key, bool sent);
 	void *arg;
 };

@@ -10,8 +10,15 @@
 
 static const char *const sources[] = { "packets", "reports", "sockets" };
 static const char *const parties[] = { "both", "local", "remote" };
+
+/* The columns of a record; a plain record has the first three, without "rx_". */
 static const char *const columns[] = { "rx_packets", "rx_l2_bytes", "rx_l3_bytes",
 				       "tx_packets", "tx_l2_bytes", "tx_l3_bytes" };
+/* A delivery's columns, and which of the above hold them in a struct party_tally. */
+static const struct {
+	const char *name;
+	unsigned of;
+} delivery_columns[] = { { "requests", 0 }, { "packets", 3 }, { "bytes", 1 }, { "retransmits", 4 } };
 
 const char *account_source_text(enum account_from from)
 {
@@ -25,12 +32,38 @@ const char *account_parties_text(enum account_of of)
 
 const char *counter_column(const struct account *a, unsigned i)
 {
+	if (account_has_deliveries(a))
+		return delivery_columns[i].name;
 	return a->party ? columns[i] : columns[i] + 3;
 }
 
 unsigned counter_count(const struct account *a)
 {
+	if (account_has_deliveries(a))
+		return sizeof delivery_columns / sizeof *delivery_columns;
 	return a->party ? 6 : 3;
+}
+
+static uint64_t *counter_at(struct party_tally *t, unsigned i)
+{
+	uint64_t *const all[] = { &t->rx.packets, &t->rx.l2_bytes, &t->rx.l3_bytes,
+				  &t->tx.packets, &t->tx.l2_bytes, &t->tx.l3_bytes };
+
+	return all[i];
+}
+
+uint64_t counter_get(const struct account *a, unsigned i, const struct party_tally *t)
+{
+	struct party_tally copy = *t;
+
+	return *counter_at(&copy, account_has_deliveries(a) ? delivery_columns[i].of : i);
+}
+
+void counter_set(const struct account *a, unsigned i, struct party_tally *t, uint64_t value)
+{
+	*counter_at(t, account_has_deliveries(a) ? delivery_columns[i].of : i) = value;
+	if (account_has_deliveries(a))
+		t->rx.l3_bytes = t->rx.l2_bytes; /* payload, whatever the layer */
 }
 
 const char *account_keys_text(const struct account *a, char buf[static ACCOUNT_ROW_TEXT_MAX])

@@ -30,7 +30,10 @@ void account_row_bind_form(sqlite3_stmt *s, const struct account *a);
  * none. */
 enum field field_of_name(const char *name, size_t len);
 
+/* The columns of a record's counters: six, three of a plain record, four of a delivery. */
 const char *counter_column(const struct account *a, unsigned i); /* "rx_packets"; a plain record's "packets" */
-unsigned counter_count(const struct account *a);                 /* 6 or 3 */
+unsigned counter_count(const struct account *a);
+uint64_t counter_get(const struct account *a, unsigned i, const struct party_tally *t);
+void counter_set(const struct account *a, unsigned i, struct party_tally *t, uint64_t value);
 
 #endif

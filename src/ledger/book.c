@@ -64,9 +64,13 @@ static void bind_tally(sqlite3_stmt *s, int at, const struct tally *t)
 
 static void bind_party_tally(sqlite3_stmt *s, int at, const struct account *a, const struct party_tally *t)
 {
-	bind_tally(s, at, &t->rx);
-	if (!a || a->party)
+	if (!a) {
+		bind_tally(s, at, &t->rx);
 		bind_tally(s, at + 3, &t->tx);
+		return;
+	}
+	for (unsigned i = 0; i < counter_count(a); i++)
+		sql_bind_counter(s, at + (int)i, counter_get(a, i, t));
 }
 
 static uint64_t add_capped(uint64_t a, uint64_t b)
@@ -84,7 +88,7 @@ static void add_tally_capped(struct tally *to, const struct tally *t)
 static int add_rows(struct ledger_table *t, const struct batch *b, const struct book_rows *rows,
 		    struct party_tally *total, struct err *e)
 {
-	int key_at = 3, counters_at = key_at + (int)t->account->by_count;
+	int key_at = 3, counters_at = key_at + (int)t->account->stored_count;
 
 	sqlite3_bind_int64(t->add, 1, b->account->every_s);
 	sqlite3_bind_int64(t->add, 2, b->window_utc_s);
@@ -98,7 +102,7 @@ static int add_rows(struct ledger_table *t, const struct batch *b, const struct 
 		if (r < 0)
 			return r;
 		add_tally_capped(&total->rx, &tally.rx);
-		if (t->account->party)
+		if (t->account->party || account_has_deliveries(t->account))
 			add_tally_capped(&total->tx, &tally.tx);
 	}
 	return 0;
@@ -227,7 +231,7 @@ static int book_one_series(struct ledger *l, const struct series_state *s, struc
 	sqlite3_stmt *st = is_given_up(&s->total) ? t->drop_series : t->put_series;
 	rows_bind_key(st, 1, t->account, key.keys);
 	if (st == t->put_series)
-		bind_party_tally(st, 1 + (int)t->account->by_count, t->account, &s->total);
+		bind_party_tally(st, 1 + (int)t->account->stored_count, t->account, &s->total);
 	r = sql_run(st, e);
 	sqlite3_clear_bindings(st);
 	rows_free(&key);

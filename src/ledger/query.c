@@ -79,13 +79,16 @@ static int host_condition(struct condition *c, enum field f, const char *value, 
 
 static int number_condition(struct condition *c, enum field f, const char *value, struct err *e)
 {
+	const long long most = field_is_as(f) ? UINT32_MAX : UINT16_MAX;
 	char *end;
 
+	if (field_is_as(f) && value[0] == '{')
+		return 0; /* an AS_SET, as text */
 	errno = 0;
 	c->kind = CONDITION_NUMBER;
 	c->number = strtoll(value, &end, f == FIELD_ETHERTYPE ? 0 : 10);
-	if (errno || end == value || *end || c->number < 0 || c->number > 65535)
-		return refuse_value(f, value, "number up to 65535", e);
+	if (errno || end == value || *end || c->number < 0 || c->number > most)
+		return refuse_value(f, value, most == UINT16_MAX ? "number up to 65535" : "AS number", e);
 	if (f == FIELD_ETHERTYPE) { /* text, in one form */
 		c->kind = CONDITION_TEXT;
 		snprintf(c->text, sizeof c->text, "0x%04x", (unsigned)c->number);
@@ -100,7 +103,7 @@ static int make_condition(struct condition *c, enum field f, const char *value, 
 
 	c->kind = CONDITION_TEXT;
 	snprintf(c->text, sizeof c->text, "%s", value);
-	if (f == FIELD_RULE)
+	if (f == FIELD_RULE || f == FIELD_AS_PATH || f == FIELD_NAME)
 		c->string = value;
 	if (strcmp(value, "-") == 0 || strcmp(value, "other") == 0)
 		return 0;
@@ -142,16 +145,16 @@ static void add_column(struct plan *p, const char *name, enum column_kind kind)
 
 static void plan_columns(struct plan *p)
 {
+	const struct account_counter *counters;
+	unsigned count;
+
 	if (p->q->every_s)
 		add_column(p, "window", COLUMN_TIME);
 	for (size_t i = 0; i < p->by_count; i++)
 		add_column(p, field_name(p->by[i]), field_is_number(p->by[i]) ? COLUMN_NUMBER : COLUMN_TEXT);
-	add_column(p, p->account->party ? "rx_packets" : "packets", COLUMN_COUNT);
-	add_column(p, p->account->party ? "rx_bytes" : "bytes", COLUMN_BYTES);
-	if (p->account->party) {
-		add_column(p, "tx_packets", COLUMN_COUNT);
-		add_column(p, "tx_bytes", COLUMN_BYTES);
-	}
+	counters = account_counters(p->account, &count);
+	for (unsigned i = 0; i < count; i++)
+		add_column(p, counters[i].name, counters[i].is_bytes ? COLUMN_BYTES : COLUMN_COUNT);
 }
 
 static int refuse_sort(const struct plan *p, const char *name, struct err *e)
@@ -204,17 +207,24 @@ static void append_selected(sqlite3_str *s, const struct plan *p)
 {
 	enum bytes_basis basis = p->q->basis < 0 ? p->account->bytes : (enum bytes_basis)p->q->basis;
 	const char *bytes = basis == BYTES_L3 ? "l3_bytes" : "l2_bytes";
+	unsigned count;
+	const struct account_counter *counters = account_counters(p->account, &count);
 
 	sqlite3_str_appendall(s, "SELECT ");
 	if (p->q->every_s)
 		sqlite3_str_appendall(s, "window - (window % ?3 + ?3) % ?3, ");
 	for (size_t i = 0; i < p->by_count; i++)
 		sqlite3_str_appendf(s, "\"%w\", ", field_name(p->by[i]));
-	if (p->account->party)
-		sqlite3_str_appendf(s, "counter_sum(rx_packets), counter_sum(rx_%s), counter_sum(tx_packets), "
-				       "counter_sum(tx_%s)", bytes, bytes);
-	else
-		sqlite3_str_appendf(s, "counter_sum(packets), counter_sum(%s)", bytes);
+	for (unsigned i = 0; i < count; i++) {
+		const char *name = counters[i].name;
+		size_t len = strlen(name);
+
+		/* rx_bytes is a sum of rx_l2_bytes, or of rx_l3_bytes */
+		if (counters[i].is_bytes && !account_has_deliveries(p->account))
+			sqlite3_str_appendf(s, "%scounter_sum(\"%.*w%s\")", i ? ", " : "", (int)len - 5, name, bytes);
+		else
+			sqlite3_str_appendf(s, "%scounter_sum(\"%w\")", i ? ", " : "", name);
+	}
 	sqlite3_str_appendf(s, " FROM \"%w\"", p->table);
 }
 

@@ -141,10 +141,8 @@ static int count_expired(struct ledger *l, const struct ledger_table *t, const s
 		return r;
 	r = sql_step(st, e);
 	uint64_t records = (uint64_t)sqlite3_column_int64(st, 0);
-	uint64_t *counters[] = { &sum.rx.packets, &sum.rx.l2_bytes, &sum.rx.l3_bytes,
-				 &sum.tx.packets, &sum.tx.l2_bytes, &sum.tx.l3_bytes };
 	for (unsigned i = 0; i < counter_count(t->account); i++)
-		*counters[i] = (uint64_t)sqlite3_column_int64(st, (int)i + 1);
+		counter_set(t->account, i, &sum, (uint64_t)sqlite3_column_int64(st, (int)i + 1));
 	sqlite3_finalize(st);
 	return r < 0 ? r : expired_add(l, t->id, records, &sum, e);
 }

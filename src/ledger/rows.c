@@ -32,8 +32,8 @@ static int make_room(struct book_rows *r, size_t len)
 
 int rows_add_key(struct book_rows *r, const struct account *a, const uint8_t *key, const struct strings *strings)
 {
-	for (size_t i = 0; i < a->by_count; i++) {
-		enum field f = a->by[i];
+	for (size_t i = 0; i < a->stored_count; i++) {
+		enum field f = a->stored[i];
 		char scratch[KEY_TEXT_MAX];
 		const char *text = "";
 		size_t len = 0;
@@ -61,7 +61,7 @@ int rows_add_key(struct book_rows *r, const struct account *a, const uint8_t *ke
 
 void rows_bind_key(sqlite3_stmt *s, int first, const struct account *a, const uint8_t *key)
 {
-	for (size_t i = 0; i < a->by_count; i++) {
+	for (size_t i = 0; i < a->stored_count; i++) {
 		if (*key++ == ENCODED_NUMBER) {
 			uint64_t big;
 

@@ -2,6 +2,7 @@
 /* The series of an account as last booked, back from their columns into keys. */
 #include "ledger/account_row.h"
 #include "ledger/internal.h"
+#include "model/attribution.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -57,6 +58,10 @@ static uint64_t field_value(enum field f, const char *text, struct strings *stri
 		return UINT64_C(1) << 12 | (strtoul(text, NULL, 10) & 0xfff);
 	case FIELD_PROTO:
 		return UINT64_C(1) << 8 | (strtoul(text, NULL, 10) & 0xff);
+	case FIELD_ORIGIN_AS:
+	case FIELD_NEIGHBOUR_AS:
+	case FIELD_TRANSIT_AS:
+		return text[0] == '{' ? UINT64_C(2) << 32 | strings_add(strings, text) : AS_KEY(strtoul(text, NULL, 10));
 	case FIELD_DIRECTION:
 		return strcmp(text, "ingress") == 0 ? DIRECTION_INGRESS : DIRECTION_EGRESS;
 	default:
@@ -92,15 +97,14 @@ static void read_tally(sqlite3_stmt *s, int at, struct tally *ret)
 
 static void read_series(struct ledger *l, struct account *a, sqlite3_stmt *s, struct series_state *ret)
 {
-	int at = (int)a->by_count;
+	int at = (int)a->stored_count;
 
 	*ret = (struct series_state){ .account = a };
-	for (size_t i = 0; i < a->by_count; i++)
-		set_field(&a->layout, ret->key, a->by[i], (const char *)sqlite3_column_text(s, (int)i),
+	for (size_t i = 0; i < a->stored_count; i++)
+		set_field(&a->layout, ret->key, a->stored[i], (const char *)sqlite3_column_text(s, (int)i),
 			  l->options.strings);
-	read_tally(s, at, &ret->total.rx);
-	if (a->party)
-		read_tally(s, at + 3, &ret->total.tx);
+	for (unsigned i = 0; i < counter_count(a); i++)
+		counter_set(a, i, &ret->total, (uint64_t)sqlite3_column_int64(s, at + (int)i));
 }
 
 static int read_all(struct ledger *l, struct account *a, sqlite3_stmt *s, struct series_state **ret, size_t *ret_count,

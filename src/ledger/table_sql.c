@@ -10,10 +10,10 @@
 
 void append_keys(sqlite3_str *s, const struct account *a, const char *fmt)
 {
-	for (size_t i = 0; i < a->by_count; i++) {
+	for (size_t i = 0; i < a->stored_count; i++) {
 		if (i)
 			sqlite3_str_appendall(s, ", ");
-		sqlite3_str_appendf(s, fmt, field_name(a->by[i]));
+		sqlite3_str_appendf(s, fmt, field_name(a->stored[i]));
 	}
 }
 
@@ -38,9 +38,9 @@ void append_upsert(sqlite3_str *s, const struct account *a)
 
 static void append_key_definitions(sqlite3_str *s, const struct account *a)
 {
-	for (size_t i = 0; i < a->by_count; i++)
-		sqlite3_str_appendf(s, "\t\"%w\"%s NOT NULL,\n", field_name(a->by[i]),
-				    field_is_number(a->by[i]) ? " INTEGER" : " TEXT");
+	for (size_t i = 0; i < a->stored_count; i++)
+		sqlite3_str_appendf(s, "\t\"%w\"%s NOT NULL,\n", field_name(a->stored[i]),
+				    field_is_number(a->stored[i]) ? " INTEGER" : " TEXT");
 }
 
 static int create_one(sqlite3 *db, const struct account *a, const char *table, const char *time_columns,
@@ -87,7 +87,7 @@ static int prepare_series(struct ledger *l, struct ledger_table *t, struct err *
 	sqlite3_str_appendf(s, "REPLACE INTO \"%w\"(", t->series);
 	append_columns(s, a);
 	sqlite3_str_appendall(s, ") VALUES(");
-	append_marks(s, a->by_count + counter_count(a));
+	append_marks(s, a->stored_count + counter_count(a));
 	sqlite3_str_appendall(s, ")");
 	int r = sql_prepare_str(l->db, &t->put_series, s, e);
 	if (r < 0)
@@ -96,7 +96,7 @@ static int prepare_series(struct ledger *l, struct ledger_table *t, struct err *
 	sqlite3_str_appendf(s, "DELETE FROM \"%w\" WHERE (", t->series);
 	append_keys(s, a, "\"%w\"");
 	sqlite3_str_appendall(s, ") IS (");
-	append_marks(s, a->by_count);
+	append_marks(s, a->stored_count);
 	sqlite3_str_appendall(s, ")");
 	return sql_prepare_str(l->db, &t->drop_series, s, e);
 }
@@ -119,7 +119,7 @@ int table_prepare(struct ledger *l, struct ledger_table *t, struct err *e)
 	sqlite3_str_appendf(s, "INSERT INTO \"%w\"(length, window, ", t->records);
 	append_columns(s, a);
 	sqlite3_str_appendall(s, ") VALUES(");
-	append_marks(s, 2 + a->by_count + counter_count(a));
+	append_marks(s, 2 + a->stored_count + counter_count(a));
 	sqlite3_str_appendall(s, ")");
 	append_upsert(s, a);
 	return sql_prepare_str(l->db, &t->add, s, e);

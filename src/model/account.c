@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "model/account.h"
 
+#include "model/attribution.h"
+
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,6 +96,67 @@ static int keep_check(const struct account *a, struct err *e)
 	return 0;
 }
 
+static void list_fields(uint64_t fields, char *to, size_t size)
+{
+	size_t used = 0;
+
+	to[0] = '\0';
+	for (enum field f = 0; f < FIELD_COUNT; f++)
+		if (fields & FIELD_BIT(f) && field_name(f) && used < size)
+			used += (size_t)snprintf(to + used, size - used, "%s%s", used ? ", " : "", field_name(f));
+}
+
+static int check_fields(const struct account *a, uint64_t fields, struct err *e)
+{
+	char wrong[64], known[128];
+
+	if (fields & FIELD_BIT(FIELD_RULE) && fields & ~(FIELD_BIT(FIELD_RULE) | FIELDS_BESIDE_RULE))
+		return err_set(e, -EINVAL, "account %s: beside rule, only interface and direction can be keys", a->name);
+	list_fields(fields & FIELDS_OF_REPORT, wrong, sizeof wrong);
+	if (a->from == FROM_PACKETS && fields & FIELDS_OF_REPORT)
+		return err_set(e, -EINVAL, "account %s: packets have no %s; write from = reports", a->name, wrong);
+	list_fields(fields & ~FIELDS_OF_DELIVERY, wrong, sizeof wrong);
+	list_fields(FIELDS_OF_DELIVERY, known, sizeof known);
+	if (account_has_deliveries(a) && fields & ~FIELDS_OF_DELIVERY)
+		return err_set(e, -EINVAL, "account %s: deliveries have no %s; there are: %s", a->name, wrong, known);
+	return 0;
+}
+
+static uint64_t bases_of(uint64_t fields)
+{
+	const uint64_t mac = FIELD_BIT(FIELD_MAC), host = FIELD_BIT(FIELD_HOST);
+	uint64_t bases = fields & (mac | host);
+
+	if (fields & FIELDS_OF_ROUTES)
+		bases |= host;
+	if (fields & FIELD_BIT(FIELD_VENDOR))
+		bases |= mac;
+	if (fields & FIELD_BIT(FIELD_NAME) && (fields & host || !(fields & mac)))
+		bases |= host;
+	return bases;
+}
+
+/* `name` is kept by what it is the name of: names are learned late, and change. */
+static uint64_t store(struct account *a, uint64_t fields)
+{
+	enum field named = a->bases & FIELD_BIT(FIELD_HOST) && (fields & FIELD_BIT(FIELD_HOST) || !(fields & FIELD_BIT(FIELD_MAC)))
+				   ? FIELD_HOST : FIELD_MAC;
+	uint64_t stored = 0;
+
+	a->stored_count = 0;
+	for (size_t i = 0; i < a->by_count; i++) {
+		enum field f = a->by[i];
+
+		if (f == FIELD_NAME && fields & FIELD_BIT(named))
+			continue; /* it is a key itself */
+		if (f == FIELD_NAME)
+			f = named;
+		a->stored[a->stored_count++] = f;
+		stored |= FIELD_BIT(f);
+	}
+	return stored;
+}
+
 int account_finish(struct account *a, struct err *e)
 {
 	uint64_t fields = 0;
@@ -111,16 +175,64 @@ int account_finish(struct account *a, struct err *e)
 		fields |= FIELD_BIT(a->by[i]);
 	if (a->by_count == 0)
 		return err_set(e, -EINVAL, "account %s: by what? write e.g. by = { host }", a->name);
-	if (fields & FIELD_BIT(FIELD_RULE) && fields & ~(FIELD_BIT(FIELD_RULE) | FIELDS_BESIDE_RULE))
-		return err_set(e, -EINVAL, "account %s: beside rule, only interface and direction can be keys", a->name);
-	a->party = (fields & FIELDS_OF_PARTY) != 0;
+	r = check_fields(a, fields, e);
+	if (r < 0)
+		return r;
+	a->party = (fields & FIELDS_OF_PARTY) != 0 && !account_has_deliveries(a);
 	if (!a->party && (a->of != OF_BOTH || !a->self || !a->groups))
 		return err_set(e, -EINVAL, "account %s: of, self and groups need a key of a party (mac, host)", a->name);
-	return key_layout_make(&a->layout, fields, e);
+	a->bases = bases_of(fields);
+	return key_layout_make(&a->layout, store(a, fields), e);
 }
 
 bool account_same_form(const struct account *a, const struct account *b)
 {
 	return a->from == b->from && a->by_count == b->by_count &&
 	       memcmp(a->by, b->by, a->by_count * sizeof *a->by) == 0;
+}
+
+static uint64_t get_rx_packets(const struct party_tally *t, enum bytes_basis basis)
+{
+	(void)basis;
+	return t->rx.packets;
+}
+
+static uint64_t get_rx_bytes(const struct party_tally *t, enum bytes_basis basis)
+{
+	return tally_bytes(&t->rx, basis);
+}
+
+static uint64_t get_tx_packets(const struct party_tally *t, enum bytes_basis basis)
+{
+	(void)basis;
+	return t->tx.packets;
+}
+
+static uint64_t get_tx_bytes(const struct party_tally *t, enum bytes_basis basis)
+{
+	return tally_bytes(&t->tx, basis);
+}
+
+static uint64_t get_retransmits(const struct party_tally *t, enum bytes_basis basis) /* delivery_tally() */
+{
+	(void)basis;
+	return t->tx.l2_bytes;
+}
+
+const struct account_counter *account_counters(const struct account *a, unsigned *ret_count)
+{
+	static const struct account_counter party[] = {
+		{ "rx_packets", false, get_rx_packets }, { "rx_bytes", true, get_rx_bytes },
+		{ "tx_packets", false, get_tx_packets }, { "tx_bytes", true, get_tx_bytes },
+	};
+	static const struct account_counter plain[] = {
+		{ "packets", false, get_rx_packets }, { "bytes", true, get_rx_bytes },
+	};
+	static const struct account_counter delivery[] = {
+		{ "requests", false, get_rx_packets }, { "packets", false, get_tx_packets },
+		{ "bytes", true, get_rx_bytes }, { "retransmits", false, get_retransmits },
+	};
+
+	*ret_count = a->party ? 4 : account_has_deliveries(a) ? 4 : 2;
+	return a->party ? party : account_has_deliveries(a) ? delivery : plain;
 }

@@ -41,8 +41,11 @@ struct account {
 	size_t rule_count;
 	uint32_t *rules;             /* ids in struct strings, in the file's order; 0 until account_intern_rules() */
 	/* derived by account_finish() */
-	bool party;                  /* has a key of a party: records have rx_ and tx_ counters */
-	struct key_layout layout;    /* of the fields in `by` */
+	bool party;                  /* packets with a key of a party: records have rx_ and tx_ counters */
+	uint64_t bases;              /* FIELD_MAC, FIELD_HOST: what its keys of a party are, or are derived from */
+	enum field stored[FIELDS_PER_KEY_MAX]; /* `by`, with the host (or the MAC) in the place of `name` */
+	size_t stored_count;
+	struct key_layout layout;    /* of the fields in `stored` */
 };
 
 #define ACCOUNT_EVERY_DEFAULT 60
@@ -65,5 +68,20 @@ int account_name_check(const char *name, struct err *e);
 /* True where two definitions make records of the same form (from, by): their records may share a
  * table. */
 bool account_same_form(const struct account *a, const struct account *b);
+
+/* True where its records are deliveries: requests packets bytes retransmits. */
+static inline bool account_has_deliveries(const struct account *a)
+{
+	return a->from != FROM_PACKETS;
+}
+
+/* The counters of a record as users see them: rx_packets rx_bytes tx_packets tx_bytes; packets bytes; or those of a delivery. */
+#define ACCOUNT_COUNTERS_MAX 4
+struct account_counter {
+	const char *name;
+	bool is_bytes;
+	uint64_t (*get)(const struct party_tally *t, enum bytes_basis basis);
+};
+const struct account_counter *account_counters(const struct account *a, unsigned *ret_count);
 
 #endif

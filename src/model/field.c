@@ -38,35 +38,37 @@ const char *field_name(enum field f)
 	return names[f];
 }
 
-bool field_is_number(enum field f)
+bool field_is_as(enum field f)
 {
-	return f == FIELD_SRC_PORT || f == FIELD_DST_PORT || f == FIELD_VLAN || f == FIELD_PROTO;
+	return f == FIELD_ORIGIN_AS || f == FIELD_NEIGHBOUR_AS || f == FIELD_TRANSIT_AS;
 }
 
-static void list_supported(char *to, size_t size)
+bool field_is_number(enum field f)
+{
+	return f == FIELD_SRC_PORT || f == FIELD_DST_PORT || f == FIELD_VLAN || f == FIELD_PROTO || field_is_as(f);
+}
+
+static void list_known(char *to, size_t size)
 {
 	size_t used = 0;
 
 	to[0] = '\0';
 	for (enum field f = 0; f < FIELD_COUNT; f++)
-		if (FIELDS_SUPPORTED & FIELD_BIT(f) && used < size)
+		if (names[f] && used < size)
 			used += (size_t)snprintf(to + used, size - used, "%s%s", used ? ", " : "", names[f]);
 }
 
 int field_parse(enum field *ret, const char *name, struct err *e)
 {
-	char known[256];
+	char known[400];
 
-	list_supported(known, sizeof known);
 	for (enum field f = 0; f < FIELD_COUNT; f++) {
-		if (!names[f] || strcmp(names[f], name) != 0)
-			continue;
-		if (!(FIELDS_SUPPORTED & FIELD_BIT(f)))
-			return err_set(e, -ENOTSUP, "key \"%s\" is not supported by this version; there are: %s",
-				       name, known);
-		*ret = f;
-		return 0;
+		if (names[f] && strcmp(names[f], name) == 0) {
+			*ret = f;
+			return 0;
+		}
 	}
+	list_known(known, sizeof known);
 	return err_set(e, -EINVAL, "unknown key \"%.60s\"; there are: %s", name, known);
 }
 

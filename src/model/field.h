@@ -59,24 +59,22 @@ enum field {
 /* What a key with `rule` may have beside it. */
 #define FIELDS_BESIDE_RULE (FIELD_BIT(FIELD_INTERFACE) | FIELD_BIT(FIELD_DIRECTION))
 #define FIELDS_OF_REPORT (FIELD_BIT(FIELD_ROUTER) | FIELD_BIT(FIELD_TYPE))
-/* What this build can count by; the others are named in the contract and come with their stage. */
-#define FIELDS_SUPPORTED                                                                                           \
-	(FIELD_BIT(FIELD_MAC) | FIELD_BIT(FIELD_HOST) | FIELD_BIT(FIELD_SRC_MAC) | FIELD_BIT(FIELD_DST_MAC) |      \
-	 FIELD_BIT(FIELD_SRC_HOST) | FIELD_BIT(FIELD_DST_HOST) | FIELD_BIT(FIELD_SRC_PORT) |                       \
-	 FIELD_BIT(FIELD_DST_PORT) | FIELD_BIT(FIELD_INTERFACE) | FIELD_BIT(FIELD_DIRECTION) |                     \
-	 FIELD_BIT(FIELD_VLAN) | FIELD_BIT(FIELD_ETHERTYPE) | FIELD_BIT(FIELD_PROTO) | FIELD_BIT(FIELD_SERVICE) | \
-	 FIELD_BIT(FIELD_RULE))
+/* What a delivery (from = reports, sockets) can be counted by; its party is the client. */
+#define FIELDS_OF_DELIVERY                                                                                         \
+	(FIELD_BIT(FIELD_HOST) | FIELD_BIT(FIELD_NAME) | FIELD_BIT(FIELD_PREFIX) | FIELD_BIT(FIELD_ORIGIN_AS) |    \
+	 FIELD_BIT(FIELD_NEIGHBOUR_AS) | FIELD_BIT(FIELD_TRANSIT_AS) | FIELD_BIT(FIELD_AS_PATH) |                  \
+	 FIELD_BIT(FIELD_COUNTRY) | FIELD_BIT(FIELD_SERVICE) | FIELDS_OF_REPORT)
 
 #define FIELDS_PER_KEY_MAX 16
 
 /* NULL for hidden fields. */
 const char *field_name(enum field f);
 
-/* True where the column is a plain number (ports, vlan, proto): it sorts and prints as one. */
+/* True where the column is a plain number (ports, vlan, proto, AS numbers): it sorts and prints as one. */
 bool field_is_number(enum field f);
+bool field_is_as(enum field f); /* an AS number, or an AS_SET's text */
 
-/* One name. -EINVAL with a sentence that lists the known ones; -ENOTSUP for one that this build
- * cannot count by yet. */
+/* One name. -EINVAL with a sentence that lists the known ones. */
 int field_parse(enum field *ret, const char *name, struct err *e);
 
 /* "host,service": names with commas between, spaces allowed around them; no name twice. */

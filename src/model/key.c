@@ -8,9 +8,9 @@
 static const uint8_t widths[FIELD_COUNT] = {
 	[FIELD_WINDOW] = 8,
 	[FIELD_MAC] = 8, [FIELD_SRC_MAC] = 8, [FIELD_DST_MAC] = 8,
+	[FIELD_ORIGIN_AS] = 8, [FIELD_NEIGHBOUR_AS] = 8, [FIELD_TRANSIT_AS] = 8,
 	[FIELD_HOST] = 16, [FIELD_SRC_HOST] = 16, [FIELD_DST_HOST] = 16,
-	[FIELD_NAME] = 4, [FIELD_VENDOR] = 4, [FIELD_PREFIX] = 4, [FIELD_ORIGIN_AS] = 4,
-	[FIELD_NEIGHBOUR_AS] = 4, [FIELD_TRANSIT_AS] = 4, [FIELD_AS_PATH] = 4, [FIELD_COUNTRY] = 4,
+	[FIELD_NAME] = 4, [FIELD_VENDOR] = 4, [FIELD_PREFIX] = 4, [FIELD_AS_PATH] = 4, [FIELD_COUNTRY] = 4,
 	[FIELD_SRC_PORT] = 4, [FIELD_DST_PORT] = 4, [FIELD_INTERFACE] = 4, [FIELD_ETHERTYPE] = 4,
 	[FIELD_SERVICE] = 4, [FIELD_RULE] = 4, [FIELD_ROUTER] = 4, [FIELD_TYPE] = 4,
 	[FIELD_VLAN] = 2, [FIELD_PROTO] = 2,
@@ -119,10 +119,28 @@ bool key_get_mac(const struct key_layout *l, const uint8_t *key, enum field mac,
 	return true;
 }
 
+static uint64_t get_u64(const uint8_t *at)
+{
+	uint64_t v;
+
+	memcpy(&v, at, sizeof v);
+	return v;
+}
+
+static int64_t get_as(const uint8_t *at)
+{
+	uint64_t v = get_u64(at);
+
+	return v >> 32 == 1 ? (int64_t)(v & UINT32_MAX) : -1;
+}
+
 int64_t key_get_number(const struct key_layout *l, const uint8_t *key, enum field f)
 {
+	if (field_is_as(f))
+		return get_as(key + l->at[f]);
+
 	const uint8_t *at = key + l->at[f];
-	uint32_t v = widths[f] == 2 ? get_u16(at) : get_u32(at);
+	const uint32_t v = widths[f] == 2 ? get_u16(at) : get_u32(at);
 
 	if (v == 0 || key_field_is_other(l, key, f))
 		return -1;
@@ -193,6 +211,12 @@ unsigned key_format(const struct key_layout *l, const uint8_t *key, enum field f
 	case FIELD_VLAN:
 	case FIELD_PROTO:
 	case FIELD_ETHERTYPE:
+		return format_number(l, key, f, text);
+	case FIELD_ORIGIN_AS:
+	case FIELD_NEIGHBOUR_AS:
+	case FIELD_TRANSIT_AS:
+		if (get_u64(key + l->at[f]) >> 32 == 2)
+			return put_text(text, strings_at(strings, get_u32(key + l->at[f])));
 		return format_number(l, key, f, text);
 	case FIELD_DIRECTION:
 		return put_text(text, key[l->at[f]] <= 2 ? directions[key[l->at[f]]] : "-");

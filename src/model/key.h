@@ -5,9 +5,11 @@
  *   window                      int64   start, seconds UTC
  *   mac src_mac dst_mac         uint64  0 = unknown, else 1 << 48 | the six bytes as a number
  *   host src_host dst_host      16 bytes (struct addr.bytes) + a hidden family byte, 0 = unknown
+ *   origin_as neighbour_as      uint64  0 = unknown, else 1 << 32 | AS number, or 2 << 32 | id of an
+ *     transit_as                        AS_SET's text in struct strings
  *   src_port dst_port           uint32  0 = unknown, else 1 << 16 | port
  *   ethertype                   uint32  0 = unknown, else 1 << 16 | type
- *   interface service rule ...  uint32  id in struct strings, 0 = unknown
+ *   interface prefix country ...uint32  id in struct strings, 0 = unknown
  *   vlan                        uint16  0 = unknown, else 1 << 12 | VLAN ID
  *   proto                       uint16  0 = unknown, else 1 << 8 | protocol
  *   direction locality          uint8   0 = unknown, enum direction, enum locality
@@ -22,7 +24,7 @@
 
 #include <string.h>
 
-#define KEY_WORDS_MAX 20
+#define KEY_WORDS_MAX 24
 #define KEY_BYTES_MAX (KEY_WORDS_MAX * 8)
 #define KEY_TEXT_MAX 256 /* one field as text, unless it is a string */
 

@@ -15,6 +15,13 @@ struct party_tally {
 	struct tally rx, tx;
 };
 
+/* A delivery has four counters, and this form so that tables of both kinds are one: look at none of its fields. Requests or
+ * packets are at least 1 (a slot without either is free). Bytes are payload, the same on every layer. */
+static inline struct party_tally delivery_tally(uint64_t requests, uint64_t packets, uint64_t bytes, uint64_t retransmits)
+{
+	return (struct party_tally){ .rx = { requests, bytes, bytes }, .tx = { packets, retransmits, 0 } };
+}
+
 enum bytes_basis { BYTES_L2, BYTES_L3 };
 
 static inline void tally_add(struct tally *to, const struct tally *from)

@@ -90,6 +90,12 @@ static void put_account(struct json *j, const struct snapshot_account *sa)
 	if (sa->account->party) {
 		put_tally(j, "rx", &sa->total.rx);
 		put_tally(j, "tx", &sa->total.tx);
+	} else if (account_has_deliveries(sa->account)) {
+		unsigned count;
+		const struct account_counter *counters = account_counters(sa->account, &count);
+
+		for (unsigned i = 0; i < count; i++)
+			json_number(j, counters[i].name, counters[i].get(&sa->total, BYTES_L2));
 	} else {
 		put_tally(j, "total", &sa->total.rx);
 	}

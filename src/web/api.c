@@ -29,14 +29,14 @@ static int reply_snapshot(struct reply *ret, const struct request *r, void (*wri
 
 static void account_columns(struct json *j, const struct account *a)
 {
-	static const char *const party[] = { "rx_packets", "rx_bytes", "tx_packets", "tx_bytes", NULL };
-	static const char *const plain[] = { "packets", "bytes", NULL };
+	unsigned count;
+	const struct account_counter *counters = account_counters(a, &count);
 
 	json_begin(j, "columns", '[');
 	for (size_t i = 0; i < a->by_count; i++)
 		json_text(j, NULL, field_name(a->by[i]));
-	for (const char *const *c = a->party ? party : plain; *c; c++)
-		json_text(j, NULL, *c);
+	for (unsigned i = 0; i < count; i++)
+		json_text(j, NULL, counters[i].name);
 	json_end(j, ']');
 }
 
