@@ -28,10 +28,10 @@ static const struct counter_name plain_names[] = {
 };
 
 static const struct counter_name delivery_names[] = {
-	{ "requests", L2(TX), L2(TX) },
-	{ "packets", PACKETS(RX), PACKETS(RX) },
+	{ "requests", PACKETS(RX), PACKETS(RX) }, /* delivery_tally() */
+	{ "packets", PACKETS(TX), PACKETS(TX) },
 	{ "bytes", L2(RX), L2(RX) },
-	{ "retransmits", PACKETS(TX), PACKETS(TX) },
+	{ "retransmits", L2(TX), L2(TX) },
 	{ 0 },
 };
 

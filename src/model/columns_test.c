@@ -33,6 +33,7 @@ static struct account *account(enum account_from from, const char *by, enum byte
 #define TX_L3 (1 << COUNTER_TX_L3_BYTES)
 #define TX_L2 (1 << COUNTER_TX_L2_BYTES)
 #define TX_PACKETS (1 << COUNTER_TX_PACKETS)
+#define RX_PACKETS (1 << COUNTER_RX_PACKETS)
 
 static const struct {
 	const char *why;
@@ -51,8 +52,8 @@ static const struct {
 	{ "the other basis", FROM_PACKETS, "mac", BYTES_L3, "rx_bytes", "rx_bytes", COLUMN_OF_COUNTER, RX_L3 },
 	{ "a sum", FROM_PACKETS, "host", BYTES_L3, "all=rx_bytes+tx_bytes", "all", COLUMN_OF_COUNTER, RX_L3 | TX_L3 },
 	{ "a plain record's", FROM_PACKETS, "proto", BYTES_L2, "bytes", "bytes", COLUMN_OF_COUNTER, RX_L2 },
-	{ "a delivery's requests", FROM_REPORTS, "host", BYTES_L2, "requests", "requests", COLUMN_OF_COUNTER, TX_L2 },
-	{ "lost packets", FROM_REPORTS, "host", BYTES_L2, "lost=retransmits", "lost", COLUMN_OF_COUNTER, TX_PACKETS },
+	{ "a delivery's requests", FROM_REPORTS, "host", BYTES_L2, "requests", "requests", COLUMN_OF_COUNTER, RX_PACKETS },
+	{ "lost packets", FROM_REPORTS, "host", BYTES_L2, "lost=retransmits", "lost", COLUMN_OF_COUNTER, TX_L2 },
 	{ "payload bytes", FROM_SOCKETS, "host", BYTES_L2, "bytes", "bytes", COLUMN_OF_COUNTER, RX_L2 },
 	{ "the window", FROM_PACKETS, "mac", BYTES_L2, "window", "window", COLUMN_OF_TIME, 0 },
 	{ "its other name", FROM_PACKETS, "mac", BYTES_L2, "at=time", "at", COLUMN_OF_TIME, 0 },
@@ -190,7 +191,7 @@ static void sums(void **state)
 
 	(void)state;
 	assert_int_equal(column_counter(&m, &t), 33);
-	m.counters = 1 << COUNTER_RX_PACKETS | TX_PACKETS;
+	m.counters = RX_PACKETS | TX_PACKETS;
 	assert_true(column_counter(&m, &big) == UINT64_MAX);
 }
 
