@@ -88,7 +88,8 @@ struct sink_window {
 };
 
 /* A value, as its column_map says: text (NULL: none, only of ipv4 and ipv6), else the number. Keys that are numbers have
- * text "-" or "other" where there is none. Texts are borrowed until the next row; any bytes but NUL may be in them. */
+ * text "-" or "other" where there is none. Texts are borrowed until the next row; any bytes but NUL may be in
+ * them, and text[len] is a NUL. */
 struct sink_cell {
 	const char *text;
 	size_t len;
@@ -97,6 +98,7 @@ struct sink_cell {
 
 struct sink_row {
 	const struct sink_window *window;
+	int64_t time_utc_s;             /* the window's start; of a device: when its address changed */
 	const struct sink_cell *cells;  /* of window->table->columns, in their order */
 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 const struct sink_ops *const sink_kinds[] = {
+	&sink_influxdb,
 	NULL,
 };
 
