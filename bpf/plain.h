@@ -51,12 +51,12 @@ static __always_inline int kind_has(enum kind kind, __u32 fields, int ip4, int w
 
 static __always_inline __u64 key_hash(const struct key *k, enum kind kind, __u32 fields, int ip4, int words)
 {
-	__u64 h = k->word[TALLY_SMALL] * config.seeds[TALLY_SMALL];
+	__u64 h = word_hash(k->word[TALLY_SMALL], TALLY_SMALL, ip4);
 
 #pragma unroll
 	for (int i = TALLY_HOST; i < words; i++)
 		if (kind_has(kind, fields, ip4, i))
-			h += k->word[i] * config.seeds[i];
+			h += word_hash(k->word[i], i, ip4);
 	return h;
 }
 

@@ -218,15 +218,35 @@ static __always_inline int is_empty(const struct look *l, int word)
 	return l->family == TALLY_IP4 && (word == TALLY_HOST || word == TALLY_SRC_HOST || word == TALLY_DST_HOST);
 }
 
-/* = tally_hash() of the whole key: a word that is not in it is 0. */
+/* What a word adds to the hash. `ip4`: the half of an address that is the same in all keys of this family adds
+ * nothing; and a party's one address, the only such word in its key, stays where it is, so that neighbours come to
+ * different buckets. */
+static __always_inline __u64 word_hash(__u64 value, int word, int ip4)
+{
+	if (ip4 && word == TALLY_HOST_END)
+		return value * config.seeds[word];
+	switch (word) {
+	case TALLY_HOST:
+	case TALLY_HOST_END:
+	case TALLY_SRC_HOST:
+	case TALLY_SRC_HOST_END:
+	case TALLY_DST_HOST:
+	case TALLY_DST_HOST_END:
+		if (ip4)
+			return (__u64)mapped_ip4_address(value) * config.seeds[word];
+		return (value >> 32) * config.seeds[word] + (value & 0xffffffff) * config.low_seeds[word];
+	default: return value * config.seeds[word];
+	}
+}
+
 static __always_inline __u64 hash_of(const struct look *l, __u32 fields, __u64 small, __u32 side, int words)
 {
-	__u64 h = small * config.seeds[TALLY_SMALL];
+	__u64 h = word_hash(small, TALLY_SMALL, 0);
 
 #pragma unroll
 	for (int i = TALLY_HOST; i < words; i++)
 		if (has_word(fields, i) && !is_empty(l, i))
-			h += word_of(l, i, side) * config.seeds[i];
+			h += word_hash(word_of(l, i, side), i, l->family == TALLY_IP4);
 	return h;
 }
 

@@ -161,21 +161,18 @@ struct tally_config {
 	__u32 local4_count, local6_count; /* over TALLY_LOCAL_INLINE: ask the map `local` */
 	struct tally_local4 local4[TALLY_LOCAL_INLINE];
 	struct tally_local6 local6[TALLY_LOCAL_INLINE];
-	__u64 seeds[TALLY_WIDE_WORDS];   /* odd, random: the hash is the sum of word times seed */
+	__u64 seeds[TALLY_WIDE_WORDS];   /* odd, random: of a word of the key, or of its upper half */
+	__u64 low_seeds[TALLY_WIDE_WORDS]; /* of the lower half of an IPv6 address's word */
 };
 
 /* Index in `service_of_port`, a read-only array of 2 * 65536 __u16: 0 = none, else index of the service + 1. */
 #define TALLY_SERVICE_TCP 0
 #define TALLY_SERVICE_UDP 65536
 
-/* The hash of a key: multilinear, each word times an odd seed that a sender cannot know. */
-static inline __u64 tally_hash(const __u64 *seeds, const __u64 *key, unsigned words)
-{
-	__u64 h = 0;
-
-	for (unsigned i = 0; i < words; i++)
-		h += key[i] * seeds[i];
-	return h;
-}
-
+/* The hash of a key is the sum of each word times a seed that a sender cannot know; its upper bits tell the bucket.
+ * Those of a product depend on few bits of the seed where words differ in their upper bits alone, as addresses do,
+ * whose last byte is the highest here: with two such words, all of a network talking to all of another would come to
+ * 256 buckets. So halves of addresses are multiplied: the upper half of such a sum is evenly spread, whatever the
+ * halves are (Lemire, Kaser: "Strongly universal string hashing is fast"). The other words have little in the
+ * top, and a key in which one address stays whole has no other (word_hash() of table.h). */
 #endif

@@ -319,6 +319,53 @@ static void test_full_table(void **state)
 }
 
 /* Ethernet frames of every capture, those that were cut short too. */
+/* 200 times 200 keys that differ in two bytes, each the highest of a word: room for three times as many, in the 128
+ * slots that are looked at from a key's home on. */
+static const struct {
+	uint32_t fields[TALLY_GRAINS];
+	const char *frame;
+	unsigned at[2];
+} regular_cases[] = {
+	{ { 0, TALLY_F_SRC_HOST | TALLY_F_DST_HOST }, "02000000000b 02000000000a 0800 450000200001000040110000 0a000001 0a000101"
+	  "1f900050 000c0000 6e657474", { 29, 33 } },
+	{ { 0, TALLY_F_SRC_HOST | TALLY_F_DST_HOST }, "02000000000b 02000000000a 86dd 60000000000c1140"
+	  "20010db8000000000000000000000001 20010db8000000000000000000000002 1f900050 000c0000 6e657474", { 37, 53 } },
+	{ { TALLY_F_HOST, 0 }, "02000000000b 02000000000a 86dd 60000000000c1140"
+	  "20010db8000000000000000000000001 20010db8000000000000000000000002 1f900050 000c0000 6e657474", { 29, 37 } },
+	{ { TALLY_F_HOST, 0 }, "02000000000b 02000000000a 0800 450000200001000040110000 0a000001 0a000101"
+	  "1f900050 000c0000 6e657474", { 28, 29 } },
+};
+
+static void test_regular_keys(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < COUNT(regular_cases); i++) {
+		static struct world w;
+		const uint32_t *fields = regular_cases[i].fields;
+		const unsigned grain = fields[TALLY_PARTY] ? TALLY_PARTY : TALLY_PLAIN;
+		struct tally_config cf = { .fields = { fields[0], fields[1] }, .grains = 1u << grain };
+		struct frames fs = { 0 };
+
+		add_hex(&fs, regular_cases[i].frame);
+		w.buckets = 1 << 14;
+		world_open(&w, &cf, false);
+		for (unsigned k = 0; k < 200 * 200; k++) {
+			struct bpf_test_run_opts opts = {
+				.sz = sizeof opts, .data_in = fs.bytes[0], .data_size_in = fs.len[0], .repeat = 1,
+			};
+
+			fs.bytes[0][regular_cases[i].at[0]] = (uint8_t)(k % 200);
+			fs.bytes[0][regular_cases[i].at[1]] = (uint8_t)(k / 200);
+			assert_int_equal(bpf_prog_test_run_opts(w.programs[XDP], &opts), 0);
+		}
+		assert_in_range(w.t.sums[0].used[grain], 200 * 200, 200 * 200 + 1); /* a party: the receiver too */
+		assert_int_equal(w.t.sums[0].overflowed, 0);
+		world_close(&w);
+		w.buckets = 0;
+		frames_free(&fs);
+	}
+}
+
 static void compare_capture(const struct world *w, const char *path, struct strings *strings, unsigned *frames)
 {
 	struct frame batch[FRAME_BATCH];
@@ -380,6 +427,7 @@ int main(void)
 		cmocka_unit_test(test_localities),
 		cmocka_unit_test(test_long_frames),
 		cmocka_unit_test(test_full_table),
+		cmocka_unit_test(test_regular_keys),
 		cmocka_unit_test(test_mutated_frames),
 		cmocka_unit_test(test_configurations),
 		cmocka_unit_test(test_captures),

@@ -95,7 +95,7 @@ void world_open(struct world *w, const struct tally_config *given, bool tagged)
 
 	configure_local(&cf, &w->local);
 	w->t.used = 1; /* CPU 0, where this test stays */
-	tables_configure(&w->t, &cf, 2);
+	tables_configure(&w->t, &cf, w->buckets ? w->buckets : 2);
 	w->tagged = w->t;
 	w->tally = tally_bpf__open();
 	assert_non_null(w->tally);

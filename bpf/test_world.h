@@ -17,6 +17,7 @@ struct world {
 	struct tables t, tagged; /* around `tally`, around `bench` */
 	uint16_t services[131072];
 	struct prefix_set local;
+	uint32_t buckets;        /* of a table, a power of two; 0 = 2 */
 	int programs[PROGRAMS];
 };
 

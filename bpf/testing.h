@@ -67,8 +67,10 @@ static inline void tables_configure(struct tables *t, const struct tally_config 
 			t->config.wide |= 1u << g;
 	}
 	if (!t->config.seeds[0])
-		for (unsigned i = 0; i < TALLY_WIDE_WORDS; i++)
+		for (unsigned i = 0; i < TALLY_WIDE_WORDS; i++) {
 			t->config.seeds[i] = (0x9e3779b97f4a7c15u + 2 * i) * (2 * i + 1) | 1;
+			t->config.low_seeds[i] = (0xc2b2ae3d27d4eb4fu + 2 * i) * (2 * i + 1) | 1;
+		}
 }
 
 static inline int table_new(const struct tables *t, unsigned grain)

@@ -104,10 +104,13 @@ static void put_local(struct tally_config *c, const struct prefix *p)
 
 static int put_seeds(struct tally_config *c, struct err *e)
 {
-	if (getrandom(c->seeds, sizeof c->seeds, 0) != (ssize_t)sizeof c->seeds)
+	if (getrandom(c->seeds, sizeof c->seeds, 0) != (ssize_t)sizeof c->seeds ||
+	    getrandom(c->low_seeds, sizeof c->low_seeds, 0) != (ssize_t)sizeof c->low_seeds)
 		return err_errno(e, -errno, "no random numbers");
-	for (unsigned i = 0; i < TALLY_WIDE_WORDS; i++)
+	for (unsigned i = 0; i < TALLY_WIDE_WORDS; i++) {
 		c->seeds[i] |= 1;
+		c->low_seeds[i] |= 1;
+	}
 	return 0;
 }
 
