@@ -64,6 +64,12 @@ static inline uint8_t cursor_u8(struct cursor *c)
 	return b ? b[0] : 0;
 }
 
+static inline uint16_t cursor_be16(struct cursor *c)
+{
+	const uint8_t *b = cursor_take(c, 2);
+	return b ? be16(b) : 0;
+}
+
 static inline uint32_t cursor_be32(struct cursor *c)
 {
 	const uint8_t *b = cursor_take(c, 4);

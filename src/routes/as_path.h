@@ -44,10 +44,10 @@ int as_path_parse(uint32_t *words, uint32_t room, uint32_t *ret_count, const cha
 /* What RFC 4271 9.1.2.2 compares: a set counts as one, a confederation not at all. */
 uint32_t as_path_length(const struct as_path *p);
 
-/* The last element: one AS, or an AS_SET. */
+/* The last element: one AS, or an AS_SET (which may hold one AS only: still a set, as every tool prints it). */
 struct as_origin {
 	uint32_t as;            /* 0 where it is a set or nothing */
-	struct as_segment set;  /* count 0 where it is no set; a set of one AS is that AS */
+	struct as_segment set;  /* count 0 where it is no set */
 };
 struct as_origin as_path_origin(const struct as_path *p);
 /* "64502" or "{64502,64503}" or "" */
@@ -57,8 +57,8 @@ size_t as_origin_format(const struct as_origin *o, char *text, size_t size);
  * are inside the neighbour's own AS or ours. */
 uint32_t as_path_neighbour(const struct as_path *p);
 
-/* The distinct ASes of the path in their order, sets and confederations too; at most `room` are written, and how many there
- * are is returned. */
+/* The distinct ASes of the path in their order, sets and confederations too: the first `room` of them. Returns how many were
+ * written. */
 uint32_t as_path_distinct(const struct as_path *p, uint32_t *as, uint32_t room);
 
 #endif

@@ -29,10 +29,12 @@ const struct lpm *route_table_lpm(const struct route_table *t); /* its values ar
 
 void route_table_free(struct route_table **t);
 
-/* The way there: routes in any order; of a prefix that is added twice, the later stays. -ENOMEM, -ENOSPC (limits of lpm.h). */
+/* The way there: routes in any order, each with a path that the builder knows; of a prefix that is added twice, the later
+ * stays. */
 struct route_builder;
 int route_builder_new(struct route_builder **ret);
-int route_builder_add(struct route_builder *b, const struct prefix *p, const struct as_path *path);
+uint32_t route_builder_path(struct route_builder *b, const struct as_path *path); /* its id; 0 = no memory, or too many */
+int route_builder_add(struct route_builder *b, const struct prefix *p, uint32_t path); /* -ENOMEM, -ENOSPC (lpm.h), -EINVAL */
 /* May run on another thread than the adding. Takes the builder, also on failure. */
 int route_table_build(struct route_table **ret, struct route_builder **b, struct err *e);
 void route_builder_free(struct route_builder **b);
