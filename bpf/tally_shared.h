@@ -175,4 +175,5 @@ struct tally_config {
  * 256 buckets. So halves of addresses are multiplied: the upper half of such a sum is evenly spread, whatever the
  * halves are (Lemire, Kaser: "Strongly universal string hashing is fast"). The other words have little in the
  * top, and a key in which one address stays whole has no other (word_hash() of table.h). */
+
 #endif

@@ -5,6 +5,7 @@
         ...
     assert daemon.table("hosts") == load.sent.table("addr")"""
 import collections
+import contextlib
 import csv
 import ctypes
 import ipaddress
@@ -90,9 +91,31 @@ def check_equal(got, want, where=""):
     """A difference in words that fit a page."""
     if got == want:
         return
-    lines = [f"{key}: got {got.get(key)}, want {want.get(key)}" for key in sorted({*got, *want}, key=str)
-             if got.get(key) != want.get(key)]
+    keys = sorted({*got, *want}, key=lambda key: ("other" not in key, str(key)))
+    lines = [f"{key}: got {got.get(key)}, want {want.get(key)}" for key in keys if got.get(key) != want.get(key)]
     pytest.fail(f"{where}{len(lines)} keys differ, of {len(want)}:\n" + "\n".join(lines[:20]))
+
+
+@contextlib.contextmanager
+def telling(daemon, wire):
+    """Where the block fails: what the kernel and the daemon say of lost frames, and the books as they are."""
+    before = softnet_drops()
+    try:
+        yield
+    except (AssertionError, pytest.fail.Exception):
+        for name, namespace in (("left", wire.left), ("right", wire.right)):
+            print(f"{name}:", namespace.counters())
+        print("softnet drops by CPU:", before, "->", softnet_drops())
+        print("audit:", daemon.ask("audit", "--json", check=False).stdout)
+        if daemon.process.poll() is None:
+            print("status:", daemon.ask("status", "--json", check=False).stdout)
+        print("log:", daemon.said())
+        raise
+
+
+def softnet_drops():
+    with open("/proc/net/softnet_stat", encoding="ascii") as f:
+        return [int(line.split()[1], 16) for line in f]
 
 
 class Flooded(Sent):

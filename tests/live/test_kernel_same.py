@@ -10,7 +10,7 @@ import signal
 import time
 
 import pytest
-from live_kernel import Kernel, check_equal, read_table, total
+from live_kernel import Kernel, check_equal, read_table, telling, total
 
 LOCAL = ("10.0.0.0/8", "192.168.0.0/16", "fe80::/10")
 OURS = "local = { " + ", ".join(f'"{prefix}"' for prefix in LOCAL) + " }\n"
@@ -64,18 +64,16 @@ def is_whole(tcpdump_said):
 class Tcpdump:
     def __init__(self, namespace, path):
         self.namespace, self.path = namespace, path
-        self.process = namespace.start(["tcpdump", "-i", "wire0", "-s", "0", "-B", "262144", "-w", path, "-Q", "in"], stderr=-1)
+        self.process = namespace.start(["tcpdump", "-i", "wire0", "-s", "0", "-B", "262144", "-U", "-w", path, "-Q", "in"],
+                                       stderr=-1)
         while "listening on" not in self.process.stderr.readline():
             assert self.process.poll() is None
 
-    def stop(self):
-        """Once it has nothing more to write."""
-        size = -1
-        for _ in range(20):
-            before, size = size, self.path.stat().st_size
-            if size == before:
-                break
-            time.sleep(0.6)
+    def stop(self, size):
+        """Once its file has as many bytes (it ends without what is still in its ring), or 20 s are over."""
+        end = time.monotonic() + 20
+        while self.path.stat().st_size < size and time.monotonic() < end:
+            time.sleep(0.05)
         self.process.send_signal(signal.SIGINT)
         return self.process.communicate(timeout=10)[1]
 
@@ -102,18 +100,19 @@ def test_captures_replayed(bare_wire, tmp_path, pins, capture, grain):
     with Kernel(bare_wire.right, tmp_path / "d", pins, OURS + "".join(map(account, grain)), capture=capture, more=more) as daemon:
         tcpdump = Tcpdump(bare_wire.right, tmp_path / "seen.pcap") if everything and shutil.which("tcpdump") else None
         there = replay(bare_wire, "left", tmp_path / "there.pcap", files)
-        seen = tcpdump.stop() if tcpdump else ""
+        seen = tcpdump.stop((tmp_path / "there.pcap").stat().st_size) if tcpdump else ""
         back = replay(bare_wire, "right", tmp_path / "back.pcap", files)
         assert there["sent"] == back["sent"] > 0
         print(there)
         daemon.stop(signal.SIGINT)
-        for name in grain:
-            compare(daemon, name, {"ingress": tmp_path / "there.pcap", "egress": tmp_path / "back.pcap"})
-        books = daemon.check_audit()
-        assert books["capture"] == capture
-        assert (books["ingress_packets"], books["egress_packets"]) == (there["sent"], back["sent"])
-        assert books["booked_l2_bytes"] == there["bytes"] + back["bytes"]
-        assert (books["lost_packets"], books["filtered_packets"]) == (0, 0)
+        with telling(daemon, bare_wire):
+            books = daemon.check_audit()
+            assert books["capture"] == capture
+            assert (books["ingress_packets"], books["egress_packets"]) == (there["sent"], back["sent"])
+            assert books["booked_l2_bytes"] == there["bytes"] + back["bytes"]
+            assert (books["lost_packets"], books["filtered_packets"]) == (0, 0)
+            for name in grain:
+                compare(daemon, name, {"ingress": tmp_path / "there.pcap", "egress": tmp_path / "back.pcap"})
     if tcpdump:
         assert is_whole(seen), seen
         for name in grain:

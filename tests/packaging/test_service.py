@@ -13,6 +13,7 @@ import pytest
 
 WATCHDOG_S = 2
 NOBODY = 65534
+PINS = pathlib.Path("/sys/fs/bpf/nettally")
 
 
 class Service:
@@ -52,6 +53,16 @@ class Service:
         self.listener.close()
 
 
+def remove_pins(folder):
+    """What a daemon that was killed left pinned, for a start that never comes."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir():
+            path.rmdir()
+        else:
+            path.unlink()
+    folder.rmdir()
+
+
 @pytest.fixture
 def service(binary, installed):
     """The daemon of nettally@lo, ready. Programs and folders lie where another user can reach them."""
@@ -64,6 +75,7 @@ def service(binary, installed):
     unit = (installed / "usr/local/lib/systemd/system/nettally@.service").read_text()
     words = re.search(r"(?m)^ExecStart=\S+ (.*)", unit)[1].split()
     replaced = {"%i": "lo", "${LISTEN}": "127.0.0.1:0", "/var/lib/nettally/%i.db": str(folder / "lo.db")}
+    pins = set(PINS.glob("lo_db-*"))
     started = Service([program, *(replaced.get(w, w) for w in words)], folder)
     try:
         started.wait_for("READY=1")
@@ -71,6 +83,8 @@ def service(binary, installed):
     finally:
         started.stop()
         shutil.rmtree(folder)
+        for left in set(PINS.glob("lo_db-*")) - pins:
+            remove_pins(left)
 
 
 def status_field(pid, name):
