@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sinks/postgresql_row.h"
 
+#include "base/clock.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -79,7 +80,7 @@ bool pg_fits(enum pg_value v, enum pg_class c)
 		return true;
 	switch (v) {
 	case PG_VALUE_TIME:
-		return c >= PG_INT4 && c <= PG_DATE && c != PG_FLOAT4;
+		return c >= PG_INT4 && c < PG_DATE && c != PG_FLOAT4;
 	case PG_VALUE_NUMBER:
 		return is_numeric(c);
 	case PG_VALUE_MAC:
@@ -291,10 +292,47 @@ static void put_zero(struct sql_buffer *b, enum pg_class class)
 	}
 }
 
+/* Bytes of the UTF-8 character at `at`, 0 where there is none (RFC 3629). */
+static size_t utf8_length(const uint8_t *at, size_t len)
+{
+	size_t n = at[0] < 0x80 ? 1 : at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : at[0] < 0xf5 ? 4 : 0;
+
+	if (n == 0 || n > len)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((at[i] & 0xc0) != 0x80)
+			return 0;
+	if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) || (at[0] == 0xf0 && at[1] < 0x90) ||
+	    (at[0] == 0xf4 && at[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+/* The server takes UTF-8 alone; a key may hold any bytes (the name of an interface): '?' for those that are none. */
+static void put_utf8(struct sql_buffer *b, const char *text, size_t len)
+{
+	const uint8_t *at = (const uint8_t *)text;
+
+	for (size_t n; len; at += n, len -= n) {
+		n = utf8_length(at, len);
+		if (n)
+			sql_put(b, at, n);
+		else
+			sql_put_u8(b, '?');
+		n += n == 0;
+	}
+}
+
 static void put_text(struct sql_buffer *b, const char *text, size_t len)
 {
-	sql_put_be32(b, (uint32_t)len);
-	sql_put(b, text, len);
+	size_t before = b->len;
+	uint32_t put;
+
+	sql_put_be32(b, 0);
+	put_utf8(b, text, len);
+	put = htobe32((uint32_t)(b->len - before - sizeof put));
+	if (!b->failed)
+		memcpy(b->bytes + before, &put, sizeof put);
 }
 
 /* What a value looks like to people: for text columns, for COPY as text, and for sentences. */
@@ -367,13 +405,20 @@ static int put_cell(struct sql_buffer *b, const struct pg_column *col, const str
 
 static void put_escaped(struct sql_buffer *b, const char *text, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
-		static const char special[] = "\b\f\n\r\t\v\\", names[] = "bfnrtv\\";
-		const char *at = text[i] ? strchr(special, text[i]) : NULL;
+	static const char special[] = "\b\f\n\r\t\v\\", names[] = "bfnrtv\\";
 
-		if (at)
+	while (len) {
+		const char *at = *text ? strchr(special, *text) : NULL;
+		size_t n = utf8_length((const uint8_t *)text, len);
+
+		if (at) {
 			sql_put_u8(b, '\\');
-		sql_put_u8(b, (uint8_t)(at ? names[at - special] : text[i]));
+			sql_put_u8(b, (uint8_t)names[at - special]);
+		} else {
+			put_utf8(b, text, n ? n : 1);
+		}
+		text += n ? n : 1;
+		len -= n ? n : 1;
 	}
 }
 

@@ -24,6 +24,7 @@ enum pg_value { PG_VALUE_TIME, PG_VALUE_NUMBER, PG_VALUE_MAC, PG_VALUE_HOST, PG_
 
 struct pg_column {
 	char name[PG_NAME_MAX];
+	char type[PG_NAME_MAX];       /* as SQL writes it */
 	enum pg_class class;
 	bool not_null;
 	const struct column_map *map; /* NULL: `is_other`, true in the record of what found no room */

@@ -7,6 +7,7 @@
 
 const struct sink_ops *const sink_kinds[] = {
 	&sink_influxdb,
+	&sink_postgresql,
 	NULL,
 };
 
