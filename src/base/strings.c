@@ -3,6 +3,7 @@
 #include "base/strings.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,8 @@
 struct strings {
 	char **chunks[CHUNKS]; /* readers follow these; a chunk, once there, stays */
 	uint32_t count;        /* ids 1..count */
-	uint32_t *index;       /* ids, 0 = free; owner only */
+	pthread_mutex_t lock;  /* of all below; for those who add */
+	uint32_t *index;       /* ids, 0 = free */
 	uint32_t index_mask;
 };
 
@@ -38,6 +40,7 @@ int strings_new(struct strings **ret)
 		free(s);
 		return -ENOMEM;
 	}
+	pthread_mutex_init(&s->lock, NULL);
 	*ret = s;
 	return 0;
 }
@@ -72,7 +75,7 @@ static int index_grow(struct strings *s)
 	return 0;
 }
 
-uint32_t strings_add(struct strings *s, const char *text)
+static uint32_t find_or_add(struct strings *s, const char *text)
 {
 	uint32_t hash = text_hash(text), id;
 	char ***chunk;
@@ -93,6 +96,16 @@ uint32_t strings_add(struct strings *s, const char *text)
 	return id;
 }
 
+uint32_t strings_add(struct strings *s, const char *text)
+{
+	uint32_t id;
+
+	pthread_mutex_lock(&s->lock);
+	id = find_or_add(s, text);
+	pthread_mutex_unlock(&s->lock);
+	return id;
+}
+
 void strings_free(struct strings **ps)
 {
 	struct strings *s = *ps;
@@ -104,6 +117,7 @@ void strings_free(struct strings **ps)
 	for (uint32_t i = 0; i < CHUNKS; i++)
 		free(s->chunks[i]);
 	free(s->index);
+	pthread_mutex_destroy(&s->lock);
 	free(s);
 	*ps = NULL;
 }

@@ -3,8 +3,9 @@
  *
  * Keys hold a 32-bit id instead of text. Ids start at 1; 0 stands for "nothing known" and reads
  * as "-". Append-only: a string, once added, stays where it is until strings_free(), so a reader
- * thread that got an id through a hand-over may call strings_at() while the owner adds more.
- * Thread: strings_add() only by the owner. Limit: STRINGS_MAX; then strings_add() gives 0. */
+ * thread that got an id through a hand-over may call strings_at() while others add more.
+ * Thread: any (adding takes a lock; reading does not). Limit: STRINGS_MAX; then strings_add()
+ * gives 0. */
 #ifndef NETTALLY_BASE_STRINGS_H
 #define NETTALLY_BASE_STRINGS_H
 

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "daemon/control.h"
 #include "daemon/leftovers.h"
+#include "daemon/parts.h"
 #include "daemon/pipeline.h"
 #include "daemon/privileges.h"
 #include "daemon/rule_sockets.h"
@@ -20,7 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STOP_TIMEOUT_S 80 /* below systemd's own 90 s */
+#define STOP_TIMEOUT_S 70 /* with the parts' time below systemd's own 90 s */
+#define PARTS_STOP_S 10
 #define RELOAD_AGAIN_NS (NS_PER_S / 10)
 #define NEVER_NS (INT64_C(100) * 365 * 86400 * NS_PER_S)
 #define CONTROL_DIR "/run/nettally"
@@ -40,6 +42,7 @@ struct daemon {
 	struct pipeline *pipeline;
 	struct control *controls[2];  /* the common place, and beside the ledger */
 	struct rule_sockets *rule_sockets;
+	struct parts *parts;
 	struct http *http;
 	struct loop_io *links_io;
 	int links_fd;
@@ -234,6 +237,12 @@ static void prepare_pins(struct daemon *d)
 
 static int open_pipeline(struct daemon *d, struct err *e)
 {
+	const struct parts_world w = { .loop = d->loop, .strings = d->strings, .netlink = d->netlink, .box = d->box,
+				       .ledger = d->ledger };
+	int r = parts_open(&d->parts, &w, config_of(d), e);
+
+	if (r < 0)
+		return r;
 	prepare_pins(d);
 
 	struct pipeline_config pc = {
@@ -247,12 +256,15 @@ static int open_pipeline(struct daemon *d, struct err *e)
 		.unpinned_why = d->unpinned_why,
 		.add_counters = add_counters,
 		.arg = d,
+		.parts = d->parts,
 	};
-	int r = pipeline_open(&d->pipeline, &pc, e);
-
+	r = pipeline_open(&d->pipeline, &pc, e);
 	if (r < 0)
 		return r;
 	d->options->config = NULL;
+	r = parts_join(d->parts, d->pipeline, e);
+	if (r < 0)
+		return r;
 	return d->ledger ? pipeline_load(d->pipeline, d->ledger, e) : 0;
 }
 
@@ -295,10 +307,8 @@ static int open_all(struct daemon *d, struct err *e)
 		r = open_ledger(d, e);
 	if (r == 0)
 		r = netlink_events_open(&d->links_fd, e);
-	if (r == 0) {
-		prepare_pins(d);
+	if (r == 0)
 		r = open_pipeline(d, e);
-	}
 	if (r == 0)
 		r = open_controls(d, e);
 	if (r == 0)
@@ -369,6 +379,8 @@ static int start_all(struct daemon *d, struct err *e)
 	if (r == 0)
 		r = booker_start(&d->booker, &d->ledger, c->ledger_path, c->ledger_max_size_bytes, e);
 	if (r == 0)
+		r = parts_start(d->parts, d->booker, e);
+	if (r == 0)
 		r = start_web(d, e);
 	if (r == 0)
 		r = pipeline_start(d->pipeline, d->booker, e);
@@ -396,12 +408,14 @@ static int close_all(struct daemon *d, struct err *e)
 	for (size_t i = 0; i < 2; i++)
 		control_close(&d->controls[i]);
 	rule_sockets_close(&d->rule_sockets);
+	parts_stop(d->parts, PARTS_STOP_S);
 	if (d->booker) {
 		r = booker_join(d->booker, STOP_TIMEOUT_S, e);
 		pipeline_settle(d->pipeline);
 		booker_stop(&d->booker, 0, NULL);
 	}
 	pipeline_close(&d->pipeline);
+	parts_close(&d->parts);
 	ledger_close(&d->ledger);
 	if (d->links_io)
 		loop_remove_fd(d->loop, &d->links_io);

@@ -3,6 +3,7 @@
 #include "daemon/pipeline_internal.h"
 
 #include "daemon/own.h"
+#include "daemon/parts.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -21,8 +22,10 @@ static void see_entry(void *arg, const struct key_layout *l, const uint8_t *key,
 
 static void book_tables(struct pipeline *p, struct point *point, const struct tables *t)
 {
+	const struct attributor attributor = { pipeline_attribute, p };
 	struct tables_booking b = {
 		.books = p->books, .book_count = p->config->account_count, .own = &p->own, .see = see_entry, .arg = p,
+		.attributor = &attributor,
 		.interface = point->interface_id,
 	};
 
@@ -68,6 +71,7 @@ static void give_booking(struct pipeline *p, int64_t now)
 		return;
 	}
 	sightings_tell(p->sightings, b);
+	parts_tick(p->parts, b);
 	pipeline_give_epochs(p, b);
 	if (p->booker) {
 		booker_give(p->booker, b);
@@ -121,6 +125,7 @@ static void finish_tick(struct pipeline *p)
 	p->entries = 0;
 	for (size_t i = 0; i < p->point_count; i++)
 		recycle(p, p->points[i]);
+	pipeline_book_feeds(p);
 	for (size_t i = 0; i < p->point_count; i++)
 		if (p->points[i]->source_count)
 			point_read_kernel(p->points[i], p->netlink);
@@ -144,10 +149,11 @@ static void finish_tick(struct pipeline *p)
 static void on_ready(void *arg)
 {
 	struct pipeline *p = arg;
-	bool all = true;
+	bool all;
 
 	if (!p->ticking)
 		return;
+	all = pipeline_take_feeds(p);
 	for (size_t i = 0; i < p->point_count; i++) {
 		for (unsigned k = 0; k < p->points[i]->source_count; k++) {
 			struct source_slot *slot = &p->points[i]->slots[k];
@@ -194,7 +200,10 @@ static int prepare_spares(struct pipeline *p)
 			}
 		}
 	}
-	return 0;
+	int r = pipeline_prepare_feeds(p, plan, &e);
+	if (r < 0)
+		log_error("%s; the next tick tries again", e.msg);
+	return r;
 }
 
 static void ask_source(const struct pipeline *p, const struct point *point, struct source_slot *slot)
@@ -228,6 +237,7 @@ void pipeline_begin_tick(struct pipeline *p)
 		for (unsigned k = 0; k < point->source_count; k++)
 			ask_source(p, point, &point->slots[k]);
 	}
+	pipeline_ask_feeds(p);
 	on_ready(p);
 }
 
@@ -315,6 +325,7 @@ int pipeline_open(struct pipeline **ret, struct pipeline_config *cf, struct err 
 	p->box = cf->box;
 	p->add_counters = cf->add_counters;
 	p->arg = cf->arg;
+	p->parts = cf->parts;
 	p->config = cf->config;
 	p->started_utc_s = utc_s(p);
 	p->clock_offset_ns = p->clock.utc_ns(p->clock.arg) - monotonic_ns(p);
@@ -377,6 +388,8 @@ int pipeline_start(struct pipeline *p, struct booker *booker, struct err *e)
 	for (size_t i = 0; i < p->point_count && r == 0; i++)
 		r = point_start(p->points[i], e);
 	if (r == 0)
+		r = pipeline_start_feeds(p, e);
+	if (r == 0)
 		r = loop_add_timer(p->loop, &p->timer, until_next_second(p), 0, on_timer, p, e);
 	p->last_tick_ns = monotonic_ns(p);
 	if (r == 0)
@@ -400,7 +413,7 @@ bool pipeline_advances(struct pipeline *p)
 			slot->beats_seen = beats;
 		}
 	}
-	return true;
+	return pipeline_feeds_advance(p);
 }
 
 struct config *pipeline_config(struct pipeline *p)
@@ -423,6 +436,7 @@ void pipeline_close(struct pipeline **pp)
 		loop_remove_timer(p->loop, &p->timer);
 	for (size_t i = 0; i < p->point_count; i++)
 		point_free(&p->points[i]);
+	pipeline_close_feeds(p);
 	pipeline_drop_left(p);
 	closing_free(&p->closing);
 	free(p->epochs);

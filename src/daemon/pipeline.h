@@ -14,9 +14,12 @@
 #include "capture/netlink.h"
 #include "daemon/booker.h"
 #include "daemon/config.h"
+#include "daemon/source.h"
+#include "model/attribution.h"
 #include "model/snapshot.h"
 
 struct pipeline;
+struct parts;
 
 struct pipeline_config {
 	struct loop *loop;
@@ -30,7 +33,20 @@ struct pipeline_config {
 	/* What others than the pipeline count, for each snapshot; NULL = nothing. */
 	void (*add_counters)(void *arg, struct counters *c);
 	void *arg;
+	struct parts *parts;          /* borrowed: told of each tick; NULL = none */
 };
+
+/* Opens a source that belongs to no interface, with its first, empty tables (taken on success). `ready` is to be called on its
+ * thread after each handover. It counts into counts[PLAN_REPORTS] or counts[PLAN_SOCKETS], where the plan of its tables uses
+ * that: a reload may change it. */
+struct feed_setting {
+	void (*ready)(void *arg);
+	void *ready_arg;
+	struct clock clock;
+	const struct config *config;  /* at the start */
+	struct strings *strings;
+};
+typedef int feed_open(struct source **ret, const struct feed_setting *s, struct tables *first, void *arg, struct err *e);
 
 /* Opens all interfaces; frames gather in the rings but none is read. An interface that is not
  * there is an error. */
@@ -38,6 +54,9 @@ int pipeline_open(struct pipeline **ret, struct pipeline_config *cf, struct err 
 /* Books what an earlier run left in the kernel. Series, totals and interfaces' books go on where the ledger
  * left them; before the booker has it. */
 int pipeline_load(struct pipeline *p, struct ledger *l, struct err *e);
+/* Before pipeline_load(): who is asked for derived keys, in this order; borrowed. And feeds. */
+int pipeline_add_attributor(struct pipeline *p, const struct attributor *a, struct err *e);
+int pipeline_add_feed(struct pipeline *p, feed_open *open, void *arg, struct err *e);
 /* Starts the capture threads and the ticks. `booker` NULL: no ledger. */
 int pipeline_start(struct pipeline *p, struct booker *booker, struct err *e);
 

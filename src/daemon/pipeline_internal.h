@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* pipeline_internal.h -- the pipeline's state, and what its files say to each other: pipeline.c
- * (the tick), pipeline_points.c (interfaces), pipeline_kernel.c (epochs of kernel tables),
+ * (the tick), pipeline_points.c (interfaces), pipeline_feeds.c (other sources), pipeline_kernel.c (epochs of kernel tables),
  * pipeline_reload.c (plans and accounts that change), pipeline_show.c (what readers see). Thread: the main loop's. */
 #ifndef NETTALLY_DAEMON_PIPELINE_INTERNAL_H
 #define NETTALLY_DAEMON_PIPELINE_INTERNAL_H
@@ -12,6 +12,13 @@
 #include "base/log.h"
 
 #define TICK_NS NS_PER_S
+
+#define PIPELINE_FEEDS_MAX 4
+#define PIPELINE_ATTRIBUTORS_MAX 4
+
+struct feed {
+	struct source_slot slot;
+};
 
 struct pipeline {
 	struct loop *loop;
@@ -31,6 +38,11 @@ struct pipeline {
 	struct own_addresses own;
 	struct point **points;
 	size_t point_count;
+	struct feed feeds[PIPELINE_FEEDS_MAX];
+	unsigned feed_count;
+	const struct attributor *attributors[PIPELINE_ATTRIBUTORS_MAX];
+	unsigned attributor_count;
+	struct parts *parts;
 
 	const char *pins, *unpinned_why;
 	struct closing closing;        /* tables that went with their source and wait for the ledger */
@@ -90,6 +102,17 @@ void pipeline_note_epochs(struct pipeline *p, const struct tables *t);
 void pipeline_give_epochs(struct pipeline *p, struct booking *b); /* moves what was noted */
 void pipeline_epoch_booked(struct pipeline *p, const struct booked_epoch *epoch);
 void pipeline_hear_booked(struct pipeline *p);                    /* what the ledger has since it was asked last */
+
+/* pipeline_feeds.c: what pipeline.c does with points, for the sources that have none */
+int pipeline_start_feeds(struct pipeline *p, struct err *e);
+int pipeline_prepare_feeds(struct pipeline *p, struct plan *plan, struct err *e);
+void pipeline_ask_feeds(struct pipeline *p);
+bool pipeline_take_feeds(struct pipeline *p); /* true: all have answered */
+void pipeline_book_feeds(struct pipeline *p);
+bool pipeline_feeds_advance(struct pipeline *p);
+void pipeline_close_feeds(struct pipeline *p);
+void pipeline_attribute(void *pipeline, uint64_t fields, uint32_t router, const struct addr *host, uint64_t mac,
+			struct attribution *ret);
 
 /* pipeline_reload.c */
 int pipeline_books_for(struct books ***ret, const struct config *cf, struct err *e);

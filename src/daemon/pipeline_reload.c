@@ -4,6 +4,7 @@
 #include "daemon/pipeline_internal.h"
 
 #include "daemon/leftovers.h"
+#include "daemon/parts.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -135,6 +136,7 @@ void pipeline_change_over(struct pipeline *p)
 	p->reloads++;
 	p->reload_problem[0] = '\0';
 	change_points(p);
+	parts_reload(p->parts, p->config);
 	log_notice("reloaded %s: %zu accounts, %zu interfaces", p->config->path, p->config->account_count,
 		   p->config->interface_count);
 }

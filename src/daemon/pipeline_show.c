@@ -2,6 +2,8 @@
 /* pipeline_show.c -- the snapshot of each tick. */
 #include "daemon/pipeline_internal.h"
 
+#include "daemon/parts.h"
+
 #include "daemon/interface_run.h"
 
 #include <errno.h>
@@ -80,6 +82,7 @@ static void snapshot_facts(const struct pipeline *p, struct snapshot *s)
 			s->table_limit += p->plan->grains[g].limit;
 	if (p->booker)
 		booker_state(p->booker, &s->ledger);
+	parts_show(p->parts, s);
 }
 
 void pipeline_show(struct pipeline *p)

@@ -38,6 +38,7 @@ void snapshot_unref(struct snapshot **ps)
 	}
 	free(s->accounts);
 	free(s->interfaces);
+	facts_free(&s->facts);
 	free(s);
 }
 

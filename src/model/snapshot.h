@@ -8,6 +8,7 @@
 
 #include "model/account.h"
 #include "model/counters.h"
+#include "model/facts.h"
 #include "model/interface_books.h"
 
 #include <stdio.h>
@@ -58,6 +59,7 @@ struct snapshot {
 	struct snapshot_account *accounts;
 	size_t account_count;
 	struct snapshot_ledger ledger;
+	struct facts facts;                  /* what the daemon's other parts say of themselves */
 	uint64_t table_entries, table_limit; /* the grain table, at the last tick */
 	const struct strings *strings;       /* outlives every snapshot */
 };

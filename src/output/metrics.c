@@ -3,6 +3,7 @@
  * together, behind one HELP and one TYPE line. */
 #include "base/text.h"
 #include "output/buffer.h"
+#include "output/facts.h"
 #include "output/metrics_rules.h"
 #include "output/status.h"
 
@@ -265,6 +266,7 @@ void metrics_text(FILE *to, const struct snapshot *s)
 	put_interfaces(&b, s);
 	if (s->ledger.state != LEDGER_NONE)
 		put_ledger(&b, &s->ledger);
+	facts_metrics(&b, &s->facts);
 	for (size_t i = 0; i < s->account_count; i++) {
 		put_account_family(&b, s, &s->accounts[i], true);
 		put_account_family(&b, s, &s->accounts[i], false);

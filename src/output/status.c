@@ -4,6 +4,7 @@
 #include "output/status.h"
 
 #include "base/text.h"
+#include "output/facts.h"
 #include "output/json.h"
 #include "output/problems.h"
 
@@ -171,6 +172,7 @@ void status_json(FILE *to, const struct snapshot *s)
 	for (size_t i = 0; i < s->account_count; i++)
 		put_account(&j, &s->accounts[i]);
 	json_end(&j, ']');
+	facts_json(&j, &s->facts);
 	put_ledger(&j, &s->ledger);
 	json_end(&j, '}');
 	buffer_flush(&b);

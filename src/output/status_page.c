@@ -2,6 +2,7 @@
 /* status_page.c -- the daemon's health on one page of 80 columns and 24 lines; what has no room
  * is told, and is in the JSON. */
 #include "base/text.h"
+#include "output/facts.h"
 #include "output/page.h"
 #include "output/problems.h"
 #include "output/status.h"
@@ -162,4 +163,5 @@ void status_page(FILE *to, const struct snapshot *s, bool colour)
 	put_counted(to, s);
 	put_interfaces(to, s, colour);
 	put_accounts(to, s, colour);
+	facts_page(to, &s->facts, colour);
 }
