@@ -3,10 +3,15 @@
  * series and interfaces replaced, epochs of kernel tables noted. */
 #include "base/fault.h"
 #include "ledger/account_row.h"
+#include "ledger/changes.h"
 #include "ledger/internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
+
+/* Of a device that is seen again: nothing new, or no address at all. */
+#define SAME_ADDRESSES                                                                                               \
+	"ifnull(excluded.ipv4 = ipv4, excluded.ipv4 IS NULL) AND ifnull(excluded.ipv6 = ipv6, excluded.ipv6 IS NULL)"
 
 int book_prepare(struct ledger *l, struct err *e)
 {
@@ -16,7 +21,9 @@ int book_prepare(struct ledger *l, struct err *e)
 		sqlite3_stmt **ret;
 		const char *sql;
 	} all[] = {
-		{ &l->put_device, "INSERT INTO device VALUES(?1, ?2, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET %s, "
+		{ &l->put_device, "INSERT INTO device VALUES(?1, ?2, ?2, ?3, ?4, ?2, ?5) ON CONFLICT DO UPDATE SET %s, "
+				  "changed = iif(" SAME_ADDRESSES ", changed, excluded.changed), "
+				  "seq = iif(" SAME_ADDRESSES ", seq, excluded.seq), "
 				  "ipv4 = coalesce(excluded.ipv4, ipv4), ipv6 = coalesce(excluded.ipv6, ipv6)" },
 		{ &l->put_host, "INSERT INTO host VALUES(?1, ?2, ?2) ON CONFLICT DO UPDATE SET %s" },
 		{ &l->add_total,
@@ -138,6 +145,8 @@ static int book_batch(struct ledger *l, const struct batch *b, struct err *e)
 		return r;
 	uint64_t fresh = b->count - l->updates; /* the others met a record of the same window */
 	r = add_total(l, t->id, fresh, &total, e);
+	if (r == 0)
+		r = changes_note(l, t, b->window_utc_s, b->count, e);
 	if (r < 0)
 		return r;
 	sqlite3_bind_int64(l->note_batch, 1, t->id);
@@ -159,7 +168,7 @@ static bool may_name_a_device(const struct ledger *l, const struct addr *a)
 	return !local || local->count == 0 || prefix_set_contains(local, a);
 }
 
-static int book_device(struct ledger *l, const struct sighting *s, int64_t now_utc_s, struct err *e)
+static int book_device(struct ledger *l, const struct sighting *s, uint64_t seq, int64_t now_utc_s, struct err *e)
 {
 	char mac[MAC_TEXT_MAX], addr[ADDR_TEXT_MAX];
 	uint8_t bytes[6];
@@ -171,6 +180,7 @@ static int book_device(struct ledger *l, const struct sighting *s, int64_t now_u
 	sqlite3_bind_int64(l->put_device, 2, now_utc_s);
 	sqlite3_bind_null(l->put_device, 3);
 	sqlite3_bind_null(l->put_device, 4);
+	sqlite3_bind_int64(l->put_device, 5, (int64_t)seq);
 	if (s->addr.family != ADDR_NONE && may_name_a_device(l, &s->addr)) {
 		addr_format(&s->addr, addr);
 		sqlite3_bind_text(l->put_device, s->addr.family == ADDR_IP4 ? 3 : 4, addr, -1, SQLITE_STATIC);
@@ -193,13 +203,14 @@ static int book_host(struct ledger *l, const struct sighting *s, int64_t now_utc
 
 static int book_sightings(struct ledger *l, const struct booking *b, struct err *e)
 {
+	uint64_t seq = changes_next(l); /* of all devices that change in this booking */
 	int r = 0;
 
 	for (size_t i = 0; i < b->sighting_count && r == 0; i++) {
 		const struct sighting *s = &b->sightings[i];
 
 		if (s->mac)
-			r = book_device(l, s, b->taken_utc_s, e);
+			r = book_device(l, s, seq, b->taken_utc_s, e);
 		if (r == 0 && s->addr.family != ADDR_NONE)
 			r = book_host(l, s, b->taken_utc_s, e);
 	}
@@ -242,6 +253,8 @@ static int book_all(struct ledger *l, const struct booking *b, struct err *e)
 {
 	int r = epochs_book(l, b, e);
 
+	if (r == 0)
+		r = changes_begin(l, e);
 	for (size_t i = 0; i < b->batch_count && r == 0; i++)
 		r = book_batch(l, &b->batches[i], e);
 	if (r == 0)
@@ -250,6 +263,8 @@ static int book_all(struct ledger *l, const struct booking *b, struct err *e)
 		r = book_one_series(l, &b->series[i], e);
 	for (size_t i = 0; i < b->interface_count && r == 0; i++)
 		r = interface_book(l, &b->interfaces[i], e);
+	if (r == 0)
+		r = changes_end(l, b->taken_utc_s, e);
 	if (r < 0)
 		return r;
 	sqlite3_bind_int64(l->put_meta, 1, b->taken_utc_s);

@@ -20,6 +20,15 @@ struct ledger_table {
 	sqlite3_stmt *add, *put_series, *drop_series;
 };
 
+/* A configured sink, for which what it has not got is held. */
+struct held_sink {
+	char name[48];
+	int64_t *accounts; /* ids */
+	size_t account_count;
+	uint32_t hold_s;
+	uint64_t hold_bytes;
+};
+
 struct ledger {
 	sqlite3 *db;
 	char *path;
@@ -32,6 +41,11 @@ struct ledger {
 	/* the fixed statements, book.c */
 	sqlite3_stmt *put_device, *put_host, *add_total, *note_batch, *get_interface, *put_interface, *put_meta;
 	sqlite3_stmt *get_epoch, *put_epoch;
+	/* changes.c */
+	sqlite3_stmt *get_seq, *put_seq, *note_change, *next_over, *number_change, *is_unsent, *add_unsent;
+	uint64_t seq;     /* of the last change, within a booking's transaction */
+	struct held_sink *sinks;
+	size_t sink_count;
 	uint64_t updates; /* counted by note_update() in SQL: upserts that met a row */
 	bool reopen;      /* the connection met an error that a new one may not have */
 	int64_t next_hosts_check_s;
@@ -109,6 +123,9 @@ struct oldest {
 };
 int oldest_of(struct ledger *l, const struct ledger_table *t, struct oldest *ret, struct err *e);
 int expire_step(struct ledger *l, const struct ledger_table *t, const struct oldest *o, struct err *e);
+
+/* cursors.c */
+void cursors_free(struct ledger *l);
 
 /* migrate.c */
 int migrate(sqlite3 *db, struct err *e);

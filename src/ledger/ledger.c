@@ -3,6 +3,7 @@
  * of no use any more. */
 #include "ledger/ledger.h"
 
+#include "ledger/changes.h"
 #include "ledger/file.h"
 #include "ledger/internal.h"
 
@@ -35,6 +36,7 @@ static void disconnect(struct ledger *l)
 {
 	ledger_tables_close(l);
 	book_close(l);
+	changes_close(l);
 	sqlite3_close_v2(l->db);
 	l->db = NULL;
 }
@@ -52,6 +54,8 @@ static int connect_file(struct ledger *l, struct err *e)
 		r = sql_add_functions(l->db, &l->updates, e);
 	if (r == 0)
 		r = book_prepare(l, e);
+	if (r == 0)
+		r = changes_prepare(l, e);
 	if (r < 0)
 		return r;
 	l->device = st.st_dev;
@@ -138,6 +142,7 @@ void ledger_close(struct ledger **pl)
 		return;
 	disconnect(l); /* the last connection checkpoints and removes the WAL */
 	ledger_tables_free(l);
+	cursors_free(l);
 	if (l->lock_fd >= 0)
 		close(l->lock_fd); /* the lock file stays: removing it would race with the next owner */
 	free(l->path);

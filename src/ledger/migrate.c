@@ -30,18 +30,52 @@ static const char *const steps[] = {
 	/* Accounts may be called so: their views give way. */
 	[2] = "DROP VIEW IF EXISTS name;"
 	      "DROP VIEW IF EXISTS held;"
+	      "DROP VIEW IF EXISTS vendor;"
+	      "CREATE TABLE vendor(mac TEXT PRIMARY KEY NOT NULL, vendor TEXT NOT NULL) WITHOUT ROWID;"
 	      "DROP VIEW IF EXISTS changed;"
 	      "DROP VIEW IF EXISTS sink;"
 	      "CREATE TABLE name(key TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER, name TEXT NOT NULL, "
 	      "source TEXT NOT NULL, PRIMARY KEY(key, since) ) WITHOUT ROWID;"
 	      "CREATE TABLE held(host TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER, mac TEXT NOT NULL, "
 	      "PRIMARY KEY(host, since) ) WITHOUT ROWID;"
-	      "CREATE TABLE changed(account INTEGER NOT NULL REFERENCES account(id), window INTEGER NOT NULL, seq "
-	      "INTEGER NOT NULL UNIQUE, PRIMARY KEY(account, window) ) WITHOUT ROWID;"
-	      "CREATE TABLE sink(name TEXT PRIMARY KEY NOT NULL, seq INTEGER NOT NULL, records INTEGER NOT NULL ) "
-	      "WITHOUT ROWID;",
+	      "DROP VIEW IF EXISTS rejected;"
+	      "CREATE TABLE changed(account INTEGER NOT NULL REFERENCES account(id), length INTEGER NOT NULL, "
+	      "window INTEGER NOT NULL, seq INTEGER, PRIMARY KEY(account, length, window) ) WITHOUT ROWID;"
+	      "CREATE UNIQUE INDEX changed_seq ON changed(seq) WHERE seq IS NOT NULL;"
+	      "CREATE INDEX changed_open ON changed(window + length) WHERE seq IS NULL;"
+	      "CREATE TABLE sink(name TEXT PRIMARY KEY NOT NULL, again INTEGER NOT NULL, seq INTEGER NOT NULL, "
+	      "records INTEGER NOT NULL, rejected INTEGER NOT NULL, expired INTEGER NOT NULL ) WITHOUT ROWID;"
+	      "CREATE TABLE rejected(sink TEXT NOT NULL REFERENCES sink(name), account INTEGER NOT NULL "
+	      "REFERENCES account(id), length INTEGER NOT NULL, window INTEGER NOT NULL, records INTEGER NOT NULL, "
+	      "why TEXT NOT NULL, retry INTEGER NOT NULL, PRIMARY KEY(sink, account, length, window) ) WITHOUT ROWID;"
+	      "ALTER TABLE account ADD COLUMN rolled_until INTEGER;"
+	      "ALTER TABLE device ADD COLUMN changed INTEGER;"
+	      "ALTER TABLE device ADD COLUMN seq INTEGER;"
+	      "UPDATE device SET changed = last_seen, seq = 1;",
 };
 _Static_assert(sizeof steps / sizeof *steps == LEDGER_VERSION, "a step for each version");
+
+/* The windows that an older file has, as if they had just been booked. One look-up a window, no scan of the records. */
+static int note_windows(sqlite3 *db, struct err *e)
+{
+	sqlite3_stmt *s;
+	int r = sql_prepare(db, &s, e, "SELECT id, table_name, every_s FROM account"), more;
+
+	if (r < 0)
+		return r;
+	while ((more = sql_step(s, e)) == 1 && r == 0) {
+		const char *table = (const char *)sqlite3_column_text(s, 1);
+		long long every_s = sqlite3_column_int64(s, 2);
+
+		r = sql_exec(db, e,
+			     "WITH RECURSIVE w(at) AS (SELECT min(window) FROM \"%w\" WHERE length = %lld UNION ALL "
+			     "SELECT (SELECT min(window) FROM \"%w\" WHERE length = %lld AND window > w.at) FROM w WHERE w.at IS NOT NULL) "
+			     "INSERT INTO changed SELECT %lld, %lld, at, NULL FROM w WHERE at IS NOT NULL",
+			     table, every_s, table, every_s, (long long)sqlite3_column_int64(s, 0), every_s);
+	}
+	sqlite3_finalize(s);
+	return r < 0 ? r : more;
+}
 
 static int run_steps(sqlite3 *db, int64_t from, struct err *e)
 {
@@ -50,9 +84,13 @@ static int run_steps(sqlite3 *db, int64_t from, struct err *e)
 	for (int64_t v = from; v < LEDGER_VERSION && r == 0; v = from ? v + 1 : LEDGER_VERSION)
 		if (sqlite3_exec(db, steps[v], NULL, NULL, NULL) != SQLITE_OK)
 			r = sql_fail(db, e);
+	if (r == 0 && from && from < 3)
+		r = note_windows(db, e);
 	if (r == 0 && from == 0)
 		r = sql_exec(db, e, "INSERT INTO meta VALUES('created', unixepoch()), ('bookings', 0), "
 				    "('last_booked', NULL), ('forgotten_hosts', 0)");
+	if (r == 0)
+		r = sql_exec(db, e, "INSERT OR IGNORE INTO meta VALUES('id', lower(hex(randomblob(16)))), ('seq', 1)");
 	if (r == 0)
 		r = sql_exec(db, e, "REPLACE INTO meta VALUES('schema_version', %d), ('written_by', 'nettally %q'); "
 				    "PRAGMA application_id = %d; PRAGMA user_version = %d",

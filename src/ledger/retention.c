@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Keeping house between bookings: rollups, then max_size, then the list of hosts; in steps of
  * bounded work. */
+#include "ledger/changes.h"
 #include "ledger/internal.h"
 
 #include "base/clock.h"
@@ -28,11 +29,21 @@ static bool is_older(const struct oldest *a, const struct oldest *b)
 	return a->window < b->window;
 }
 
-/* Over the limit the oldest window goes: raw ones of all accounts first, then the coarser ones. */
-static int size_step(struct ledger *l, struct err *e)
+/* 1 where a sink has not got the window yet and it is held for that. */
+static int is_held(struct ledger *l, const struct ledger_table *t, const struct oldest *o, int64_t now_utc_s, struct err *e)
+{
+	struct change_span s = { .length_s = o->length_s, .window = o->window, .end = o->window + o->length_s };
+
+	return o->is_raw ? changes_is_held(l, t, &s, now_utc_s, e) : 0;
+}
+
+/* Over the limit the oldest window goes: raw ones of all accounts first, then the coarser ones. While one is held for a sink,
+ * only raw ones go. */
+static int size_step(struct ledger *l, int64_t now_utc_s, struct err *e)
 {
 	struct oldest oldest = { .window = INT64_MAX };
 	const struct ledger_table *from = NULL;
+	bool any_held = false;
 
 	if (l->options.max_size_bytes == 0 || l->facts.size_bytes <= l->options.max_size_bytes)
 		return 0;
@@ -40,14 +51,17 @@ static int size_step(struct ledger *l, struct err *e)
 		struct oldest o;
 		int r = oldest_of(l, &l->tables[i], &o, e);
 
+		if (r == 0 && o.window != INT64_MAX)
+			r = is_held(l, &l->tables[i], &o, now_utc_s, e);
 		if (r < 0)
 			return r;
-		if (o.window != INT64_MAX && (!from || is_older(&o, &oldest))) {
+		any_held |= r == 1;
+		if (r == 0 && o.window != INT64_MAX && (!from || is_older(&o, &oldest))) {
 			oldest = o;
 			from = &l->tables[i];
 		}
 	}
-	return from ? expire_step(l, from, &oldest, e) : 0;
+	return from && (oldest.is_raw || !any_held) ? expire_step(l, from, &oldest, e) : 0;
 }
 
 /* Gives unused pages back to the file system once the file itself is over the limit. */
@@ -97,7 +111,7 @@ static int maintain_step(struct ledger *l, int64_t now_utc_s, struct err *e)
 	for (size_t i = 0; i < l->table_count && r == 0; i++)
 		r = rollup_step(l, &l->tables[i], now_utc_s, e);
 	if (r == 0)
-		r = size_step(l, e);
+		r = size_step(l, now_utc_s, e);
 	if (r == 0)
 		r = shrink_step(l, e);
 	if (r == 0)

@@ -7,6 +7,7 @@
  * records; a larger window goes in parts, in the order of its keys. A window is moved once the
  * whole coarser window is past the age: that one is then written once. */
 #include "ledger/account_row.h"
+#include "ledger/changes.h"
 #include "ledger/internal.h"
 
 #include "base/clock.h"
@@ -162,8 +163,11 @@ static int delete_span(struct ledger *l, const struct ledger_table *t, const str
 static int move(struct ledger *l, const struct ledger_table *t, const struct span *s, uint32_t target_s, struct err *e)
 {
 	int64_t made = 0, gone = 0;
+	struct change_span c = { .length_s = s->length_s, .window = s->window, .end = s->end, .in_parts = s->in_parts };
 	int r = mark_part(l, t, s, e);
 
+	if (r == 0)
+		r = changes_drop(l, t, &c, e);
 	l->updates = 0;
 	if (r == 0 && target_s) {
 		r = sum_into(l, t, s, target_s, e);
@@ -219,6 +223,10 @@ static int level_step(struct ledger *l, struct ledger_table *t, uint32_t length_
 	s.end = window_start(s.window, unit_s) + unit_s;
 	if (s.end > now_utc_s - (int64_t)rule.age_s)
 		return 0;
+	struct change_span c = { .length_s = length_s, .window = s.window, .end = s.end };
+	r = length_s <= t->account->every_s ? changes_is_held(l, t, &c, now_utc_s, e) : 0;
+	if (r)
+		return r < 0 ? r : 0;
 	return span_step(l, t, &s, rule.target_s, e);
 }
 

@@ -28,6 +28,7 @@ CREATE TABLE account(
 	last_window  INTEGER,
 	records      INTEGER NOT NULL DEFAULT 0,
 	overflowed   INTEGER NOT NULL DEFAULT 0,
+	rolled_until INTEGER,                   -- windows before it are not whole any more: rolled up, or expired
 	UNIQUE(name, source, keys)
 );
 
@@ -60,7 +61,9 @@ CREATE TABLE device(
 	first_seen INTEGER NOT NULL,
 	last_seen  INTEGER NOT NULL,
 	ipv4       TEXT,
-	ipv6       TEXT
+	ipv6       TEXT,
+	changed    INTEGER,                     -- when the device or an address of it came
+	seq        INTEGER                      -- of that change, as in table changed
 ) WITHOUT ROWID;
 
 CREATE TABLE host(
@@ -121,6 +124,12 @@ CREATE TABLE name(
 	PRIMARY KEY(key, since)
 ) WITHOUT ROWID;
 
+-- Who makes a device, by its MAC's assignment; of a locally administered one "(random)".
+CREATE TABLE vendor(
+	mac    TEXT PRIMARY KEY NOT NULL,
+	vendor TEXT NOT NULL
+) WITHOUT ROWID;
+
 -- Which device held an address, from when to when.
 CREATE TABLE held(
 	host   TEXT NOT NULL,
@@ -130,17 +139,36 @@ CREATE TABLE held(
 	PRIMARY KEY(host, since)
 ) WITHOUT ROWID;
 
--- The last change of each window, in the order of the bookings: a sink goes on behind its cursor.
+-- Each window as long as the account's own that the ledger has, by its last change: a sink goes on behind its cursor. NULL: still
+-- open; at its end, and at each later change, it gets the next number of meta's `seq`.
 CREATE TABLE changed(
 	account INTEGER NOT NULL REFERENCES account(id),
+	length  INTEGER NOT NULL,
 	window  INTEGER NOT NULL,
-	seq     INTEGER NOT NULL UNIQUE,
-	PRIMARY KEY(account, window)
+	seq     INTEGER,
+	PRIMARY KEY(account, length, window)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX changed_seq ON changed(seq) WHERE seq IS NOT NULL;
+CREATE INDEX changed_open ON changed(window + length) WHERE seq IS NULL;
+
+-- How far each sink has got: it has all changes up to seq, but for what it refused. `again` rises when it is sent all anew.
+CREATE TABLE sink(
+	name     TEXT PRIMARY KEY NOT NULL,
+	again    INTEGER NOT NULL,
+	seq      INTEGER NOT NULL,
+	records  INTEGER NOT NULL,              -- it has got, repeats included
+	rejected INTEGER NOT NULL,              -- records of the windows that it refused
+	expired  INTEGER NOT NULL               -- records that went before it got them
 ) WITHOUT ROWID;
 
--- How far each sink has got: it has all changes up to seq.
-CREATE TABLE sink(
-	name    TEXT PRIMARY KEY NOT NULL,
-	seq     INTEGER NOT NULL,
-	records INTEGER NOT NULL
+-- Windows that a sink refused, kept for another try.
+CREATE TABLE rejected(
+	sink    TEXT NOT NULL REFERENCES sink(name),
+	account INTEGER NOT NULL REFERENCES account(id),
+	length  INTEGER NOT NULL,
+	window  INTEGER NOT NULL,
+	records INTEGER NOT NULL,
+	why     TEXT NOT NULL,
+	retry   INTEGER NOT NULL,               -- 1: asked for
+	PRIMARY KEY(sink, account, length, window)
 ) WITHOUT ROWID;
