@@ -40,7 +40,7 @@ int key_secret_read(struct key_secret *ret, const char *path, struct err *e)
 	close(fd);
 	if (n == (ssize_t)sizeof ret->bytes)
 		return err_set(e, -EFBIG, "%s: a secret has less than %d bytes", path, KEY_SECRET_MAX);
-	while (n > 0 && (ret->bytes[n - 1] == '\n' || ret->bytes[n - 1] == '\r' || ret->bytes[n - 1] == ' ' || ret->bytes[n - 1] == '\t'))
+	while (n > 0 && ret->bytes[n - 1] && strchr("\n\r \t", ret->bytes[n - 1]))
 		n--;
 	if (n == 0)
 		return err_set(e, -EINVAL, "%s: it is empty; a secret is made by: openssl rand -hex 32 > %s", path, path);

@@ -7,7 +7,6 @@
 #include <linux/sock_diag.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,7 +89,8 @@ static int bind_to(struct listener *l, const struct addrinfo *at)
 		l->fd = -1;
 		return err;
 	}
-	l->port = ntohs(own.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&own)->sin6_port : ((struct sockaddr_in *)&own)->sin_port);
+	l->port = ntohs(own.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&own)->sin6_port :
+						     ((struct sockaddr_in *)&own)->sin_port);
 	return 0;
 }
 
@@ -151,21 +151,15 @@ static void hand_over(struct listener *l, struct receiver *receiver, unsigned n)
 	}
 }
 
-int listener_read(struct listener *l, struct receiver *receiver, int wait_ms)
+int listener_read(struct listener *l, struct receiver *receiver)
 {
-	struct pollfd readable = { .fd = l->fd, .events = POLLIN };
 	int all = 0;
 
 	for (unsigned turn = 0; turn < BATCHES_MAX; turn++) {
 		int n = recvmmsg(l->fd, l->messages, BATCH, MSG_DONTWAIT, NULL);
 
-		if (n < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNREFUSED)) {
-			if (all > 0 || wait_ms == 0)
-				break;
-			(void)poll(&readable, 1, wait_ms);
-			wait_ms = 0;
-			continue;
-		}
+		if (n < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNREFUSED))
+			break;
 		if (n < 0)
 			return -errno;
 		hand_over(l, receiver, (unsigned)n);
@@ -174,6 +168,11 @@ int listener_read(struct listener *l, struct receiver *receiver, int wait_ms)
 			break;
 	}
 	return all;
+}
+
+int listener_fd(const struct listener *l)
+{
+	return l->fd;
 }
 
 uint64_t listener_dropped(struct listener *l)

@@ -18,9 +18,10 @@ struct listener;
 int listener_open(struct listener **ret, const char *address, uint16_t port, struct err *e);
 uint16_t listener_port(const struct listener *l);
 uint32_t listener_buffer_bytes(const struct listener *l);
-/* Waits at most `wait_ms`, then hands over what is there, at most some thousands: returns how many. Negative
- * errno: the socket is of no use any more. */
-int listener_read(struct listener *l, struct receiver *receiver, int wait_ms);
+/* Hands over what is there, at most some thousands, and returns how many; never waits. Negative errno: the socket is of no
+ * use any more. */
+int listener_read(struct listener *l, struct receiver *receiver);
+int listener_fd(const struct listener *l); /* to wait for */
 /* What the kernel dropped since it was opened. */
 uint64_t listener_dropped(struct listener *l);
 void listener_close(struct listener **l);

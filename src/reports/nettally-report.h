@@ -36,7 +36,7 @@ struct nettally_report_options {
 	const void *secret;
 	size_t secret_len;
 	const char *sender;       /* at most 32 bytes; NULL = the host's name */
-	size_t datagram_max;      /* bytes; 0 = 1400. At most 9000 */
+	size_t datagram_max;      /* bytes; 0 = 1400, at most 9000 */
 };
 
 struct nettally_delivery {
@@ -59,7 +59,8 @@ struct nettally_report_stats {
 /* `why` (may be NULL) has a sentence after a failure. */
 NETTALLY_REPORT_API int nettally_report_open(struct nettally_report **ret, const struct nettally_report_options *o, char *why,
 					     size_t why_size);
-/* -EINVAL: an address that is neither IPv4 nor IPv6, or neither a request nor a packet; -ERANGE: a number that is too large; else as a datagram was sent. */
+/* -EINVAL: an address that is neither IPv4 nor IPv6, or neither a request nor a packet; -ERANGE: a number that is too
+ * large; else what became of a datagram that was full. */
 NETTALLY_REPORT_API int nettally_report_add(struct nettally_report *r, const struct nettally_delivery *d);
 /* Sends what has gathered. Called again with nothing new it says once how much there was, so that the loss of the last
  * datagram shows too. */

@@ -155,7 +155,8 @@ static int find_secret(struct nettally_report *r, const struct nettally_report_o
 	if (o->key_file) {
 		len = nettally_report_read_key(o->key_file, secret, sizeof secret);
 		if (len == -EINVAL)
-			return complain(why, why_size, len, "%s: it is empty; a secret is made by: openssl rand -hex 32", o->key_file);
+			return complain(why, why_size, len, "%s: it is empty; a secret is made by: openssl rand -hex 32",
+					o->key_file);
 		if (len < 0)
 			return complain(why, why_size, len, "%s: %s", o->key_file, strerror(-len));
 		err = take_secret(r, secret, (size_t)len);

@@ -44,8 +44,8 @@ static inline void datagram_head(struct datagram *d, uint64_t sequence, uint64_t
 	uint8_t id[32];
 
 	*d = (struct datagram){ .len = LAYOUT_HEAD };
-	HMAC(EVP_sha256(), TEST_SECRET, sizeof TEST_SECRET - 1, (const uint8_t *)LAYOUT_KEY_LABEL, sizeof LAYOUT_KEY_LABEL - 1, id,
-	     NULL);
+	HMAC(EVP_sha256(), TEST_SECRET, sizeof TEST_SECRET - 1, (const uint8_t *)LAYOUT_KEY_LABEL,
+	     sizeof LAYOUT_KEY_LABEL - 1, id, NULL);
 	memcpy(d->bytes, LAYOUT_MAGIC, 4);
 	d->bytes[LAYOUT_AT_VERSION] = LAYOUT_VERSION;
 	memcpy(d->bytes + LAYOUT_AT_KEY, id, LAYOUT_KEY_ID);

@@ -88,7 +88,8 @@ static bool parse_ip4(struct addr *ret, const char *text)
 
 		for (; *text >= '0' && *text <= '9' && digits < 3; text++, digits++)
 			value = value * 10 + (unsigned)(*text - '0');
-		if (digits == 0 || value > 255 || (digits > 1 && value < (digits == 2 ? 10 : 100)) || *text != (i < 3 ? '.' : '\0'))
+		if (digits == 0 || value > 255 || (digits == 2 && value < 10) || (digits == 3 && value < 100) ||
+		    *text != (i < 3 ? '.' : '\0'))
 			return false;
 		to[i] = (uint8_t)value;
 		text++;
