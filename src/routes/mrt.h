@@ -35,7 +35,7 @@ struct mrt_peer {
 	uint32_t bgp_id; /* 0 = not known */
 };
 
-/* All that one record says of a prefix comes between row_begin and row_end, so that the best can be chosen at once. */
+/* After all that one record of a table says of a prefix comes row_end, so that the best can be chosen at once. */
 struct mrt_handler {
 	void (*row)(void *arg, const struct mrt_peer *peer, const struct bgp_nlri *n, const struct bgp_attributes *a);
 	void (*row_end)(void *arg, const struct bgp_nlri *n); /* the last route of this record was told */
@@ -54,6 +54,7 @@ void mrt_reader_free(struct mrt_reader **m);
 int mrt_record_read(struct mrt_reader *m, struct slice record, struct err *e);
 const struct mrt_counters *mrt_reader_counters(const struct mrt_reader *m);
 const struct bgp_counters *mrt_reader_messages(const struct mrt_reader *m);
+uint32_t mrt_reader_peers(const struct mrt_reader *m); /* of the last peer index table */
 uint32_t mrt_record_time(struct slice record);
 
 #endif

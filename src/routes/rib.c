@@ -100,10 +100,12 @@ int rib_peer(struct rib *r, const struct rib_peer *p, uint16_t *ret_peer)
 		r->peers[i] = (struct peer){ .told = { .addr = p->addr, .distinguisher = p->distinguisher } };
 		r->peer_count++;
 	}
-	if (r->peers[i].told.bgp_id != p->bgp_id)
+	if (p->bgp_id && r->peers[i].told.bgp_id != p->bgp_id) {
+		r->peers[i].told.bgp_id = p->bgp_id;
 		r->version++; /* the order of routes may change */
-	r->peers[i].told.as = p->as;
-	r->peers[i].told.bgp_id = p->bgp_id;
+	}
+	if (p->as)
+		r->peers[i].told.as = p->as;
 	*ret_peer = i;
 	return 0;
 }

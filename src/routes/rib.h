@@ -45,7 +45,8 @@ int rib_new(struct rib **ret, const struct rib_limits *limits);
 void rib_free(struct rib **r);
 const struct rib_counters *rib_counters(const struct rib *r);
 
-/* Finds the peer by addr and distinguisher, or adds it; -ENOSPC, -ENOMEM. `as` and `bgp_id` are taken over. */
+/* Finds the peer by addr and distinguisher, or adds it; -ENOSPC, -ENOMEM. `as` and `bgp_id` are taken over
+ * where they are not 0. */
 int rib_peer(struct rib *r, const struct rib_peer *p, uint16_t *ret_peer);
 uint16_t rib_peers(const struct rib *r);
 const struct rib_peer *rib_peer_at(const struct rib *r, uint16_t peer);
