@@ -175,25 +175,7 @@ static void load_interface(struct config_loader *l, cfg_t *s, const struct confi
 		config_problem(&l->p, config_text_line(l->text, st, "snap_len"),
 			       "snap_len = %" PRIu32 ": headers need at least 64 bytes", i->snap_len);
 	load_filter(l, s, &i->filter);
-	if (i->filter && (i->capture == CAPTURE_KERNEL || i->capture == CAPTURE_XDP))
-		config_problem(&l->p, config_text_line(l->text, st, "capture"),
-			       "capture = %s: a filter needs capture = socket in this version; leave capture away",
-			       i->capture == CAPTURE_XDP ? "xdp" : "kernel");
 	free(scratch.filter);
-}
-
-/* What the kernel's programs do not do yet. */
-static void check_captures(struct config_loader *l)
-{
-	for (size_t i = 0; i < l->c->interface_count && l->c->rules_count; i++) {
-		const struct config_interface *f = &l->c->interfaces[i];
-		const struct config_statement *st = config_text_section(l->text, "interface", (unsigned)i);
-
-		if (st && (f->capture == CAPTURE_KERNEL || f->capture == CAPTURE_XDP))
-			config_problem(&l->p, config_text_line(l->text, st, "capture"),
-				       "capture = %s: rules need capture = socket in this version; leave capture away",
-				       f->capture == CAPTURE_XDP ? "xdp" : "kernel");
-	}
 }
 
 static void load_ports(struct config_loader *l, cfg_t *s, const char *key, enum service_proto proto)
@@ -279,7 +261,6 @@ static void load_all(struct config_loader *l, cfg_t *top)
 	config_load_routes(l, top);
 	config_load_reports(l, top);
 	config_load_sinks(l, top);
-	check_captures(l);
 	load_kernel(l, cfg_getsec(top, "kernel"));
 	load_places(l, top);
 	if (l->p.count || l->p.more)

@@ -119,8 +119,6 @@ static const struct {
 	{ "account f { by = rule rules = \"x.filters\" socket = \"/x\" }\n"
 	  "account g { by = rule rules = \"x.filters\"\nsocket = \"/x\" }",
 	  "", { "x.conf:3: socket = '/x' is account f's" } },
-	{ "interface x {\ncapture = xdp }\naccount f { by = rule rules = \"x.filters\" }", "",
-	  { "x.conf:2: capture = xdp: rules need" } },
 };
 
 static void each_mistake_has_its_line(void **state)

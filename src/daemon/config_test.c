@@ -243,8 +243,6 @@ static const struct mistake { const char *text, *want; } mistakes[] = {
 	{ "interface a { rings = 65\nring_size = big\nsnap_len = 65536\nfilter = \"no such thing\" }",
 	  "1: rings\n2: ring_size: 'big' is no size\n3: snap_len\n4: filter: " },
 	{ "interface a {\nfilter = \"\" }", "2: filter is empty" },
-	{ "interface a {\ncapture = kernel\nfilter = 'tcp' }\ninterface b { filter = 'tcp'\ncapture = xdp }",
-	  "2: capture = kernel: a filter needs capture = socket in this version; leave capture away\n5: capture = xdp: a" },
 	{ "interface 'a/b' {\nrings = x }", "1: interface\n2: rings = 'x'" },
 	/* service */
 	{ "service a { tcp = { 80, \"90-80\",\n0,\n65536, http } }",

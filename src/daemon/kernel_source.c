@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/point_rules.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -39,6 +40,9 @@ struct kernel_source {
 	struct tables *full;
 	struct booked_epoch *booked;    /* notes that wait for the thread */
 	size_t booked_count;
+	uint8_t *refused;               /* by rule; NULL = none */
+	size_t refused_count;
+	unsigned refusals;              /* times that this has changed */
 	bool stop;
 };
 
@@ -72,9 +76,33 @@ static struct kernel_names names_of(const struct kernel_source *k)
 	};
 }
 
-static void form_of(const struct kernel_source *k, const struct plan *plan, struct kernel_form *ret)
+/* Borrows from the tables, which count by this form from then on. */
+static void form_of(const struct kernel_source *k, const struct tables *t, struct kernel_form *ret)
 {
-	kernel_tables_form(plan, services_of(plan), k->cf.keys, ret);
+	kernel_tables_form(t->plan, services_of(t->plan), k->cf.keys, ret);
+	if (t->compiled)
+		ret->rules = &t->compiled->kernel.rules;
+}
+
+/* Which rules the kernel refused as it loaded them. No memory: as if it had refused none. */
+static void note_refused(struct kernel_source *k)
+{
+	const struct kernel_generation *g = kernel_current(k->point);
+	const uint32_t count = kernel_describe(g)->rules;
+	uint8_t *refused = calloc(count + 1u, 1);
+	bool some = false;
+
+	for (uint32_t i = 0; refused && i < count; i++)
+		some |= refused[i] = !kernel_rule_is_counted(g, i);
+	pthread_mutex_lock(&k->lock);
+	if (some || k->refused)
+		k->refusals++;
+	free(k->refused);
+	k->refused = some ? refused : NULL;
+	k->refused_count = count;
+	pthread_mutex_unlock(&k->lock);
+	if (!some)
+		free(refused);
 }
 
 /* The generation before is final; it is handed over with the next tables. Where too many wait already, its pins
@@ -101,6 +129,7 @@ static int renew(struct kernel_source *k, const struct kernel_form *form, struct
 		r = kernel_renew(k->point, form, utc_ns(k), &old, e);
 	if (r == 0) {
 		close_generation(k, old);
+		note_refused(k);
 		return 0;
 	}
 	while ((old = kernel_take_left(k->point))) { /* what the new one had by then */
@@ -196,7 +225,7 @@ static void take_out(struct kernel_source *k, const struct request *r)
 
 	if (!k->point)
 		return;
-	form_of(k, r->next->plan, &form);
+	form_of(k, r->next, &form);
 	if (r->what == SOURCE_ENDS || (r->what == SOURCE_PAUSES && !kernel_is_pinned(k->point))) {
 		detach(k);
 	} else if (r->next->plan != k->counting->plan || (r->what == SOURCE_PAUSES && k->waits)) {
@@ -217,6 +246,7 @@ static void hand_over(struct kernel_source *k, const struct request *r)
 	full->renewed = k->renewed;
 	k->renewed = 0;
 	k->counting = r->next;
+	point_rules_free(&k->counting->compiled); /* the kernel has them */
 	pthread_mutex_lock(&k->lock);
 	k->full = full;
 	pthread_mutex_unlock(&k->lock);
@@ -358,6 +388,7 @@ static void close_source(struct source **ps)
 	tables_free(&k->full);
 	tables_free(&k->counting);
 	free(k->booked);
+	free(k->refused);
 	if (k->cf.closing)
 		closing_move(k->cf.closing, &k->closing);
 	closing_free(&k->closing);
@@ -395,15 +426,32 @@ int kernel_source_open(struct source **ret, const struct kernel_source_config *c
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&k->changed, &attr);
 	pthread_condattr_destroy(&attr);
-	form_of(k, first->plan, &form);
+	form_of(k, first, &form);
 	r = kernel_open(&k->point, &cf->point, &form, e);
 	if (r < 0) {
 		close_source(&s);
 		return r;
 	}
+	point_rules_free(&first->compiled);
 	k->counting = first;
+	note_refused(k);
 	*ret = s;
 	return 0;
+}
+
+bool kernel_source_refused(struct source *s, unsigned *seen, uint8_t *left, size_t count)
+{
+	struct kernel_source *k = self(s);
+	bool changed;
+
+	pthread_mutex_lock(&k->lock);
+	changed = *seen != k->refusals;
+	*seen = k->refusals;
+	for (size_t i = 0; k->refused && i < count && i < k->refused_count; i++)
+		if (k->refused[i])
+			left[i] = RULE_REFUSED;
+	pthread_mutex_unlock(&k->lock);
+	return changed;
 }
 
 struct kernel_point *kernel_source_point(struct source *s)

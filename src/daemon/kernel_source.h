@@ -23,6 +23,9 @@ struct kernel_source_config {
 
 /* Counts from its return on. Takes `first`, whose plan says what to count. */
 int kernel_source_open(struct source **ret, const struct kernel_source_config *cf, struct tables *first, struct err *e);
+/* Marks in `left` (point_rules.h, of `count` rules) those that the kernel refused when it took the plan's rules. Whether
+ * that has changed since `*seen`, which is 0 at first. The main loop's. */
+bool kernel_source_refused(struct source *s, unsigned *seen, uint8_t *left, size_t count);
 /* Before it is started: the point, for what it says of itself and what was left there. */
 struct kernel_point *kernel_source_point(struct source *s);
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 
 #include <stdio.h>
+#include <string.h>
 
 _Static_assert((int)TALLY_PARTY == (int)PLAN_PARTY && (int)TALLY_PLAIN == (int)PLAN_PLAIN, "the grains are the same");
 
@@ -65,9 +66,62 @@ static uint64_t add_sums(struct tables *t, const struct tally_sums *sums)
 	t->egress_packets += out_packets;
 	t->ingress_frame_bytes += in->l2_bytes - in->more_bytes;
 	t->ingress_l2_bytes += in->l2_bytes;
+	t->filtered += in->filtered_packets + out->filtered_packets;
+	t->filtered_frames += in->filtered_frames + out->filtered_frames;
 	t->malformed += in->malformed + out->malformed;
 	t->overflowed += sums->overflowed;
+	t->rules_missed += sums->rules_missed;
 	return in_packets + out_packets;
+}
+
+/* ---- rules: those of all accounts in one array, one account's behind the other's (rules_kernel.h) ---- */
+
+static struct tally *rules_row(const struct adding *a, size_t i, enum tally_hook hook)
+{
+	const struct plan_rules *p = &a->tables->plan->rules[i];
+	int64_t window_s = p->window_s ? window_start(a->opened_utc_s, p->window_s) : 0;
+
+	return rule_counts_row(&a->tables->rules[i], window_s, p->by_direction ? (uint8_t)(DIRECTION_INGRESS + hook) : 0);
+}
+
+static void add_rule(void *arg, enum tally_hook hook, uint32_t rule, const struct tally_counters *c)
+{
+	const struct adding *a = arg;
+	struct tally *row;
+	size_t i = 0;
+
+	for (; i < a->tables->plan->rules_count && rule >= a->tables->rules[i].rules; i++)
+		rule -= (uint32_t)a->tables->rules[i].rules;
+	row = i < a->tables->plan->rules_count ? rules_row(a, i, hook) : NULL;
+	if (!row)
+		return;
+	row[rule].packets += c->packets;
+	row[rule].l2_bytes += c->l2_bytes;
+	row[rule].l3_bytes += c->l3_bytes;
+}
+
+/* Its rules are those of the plan: the note tells. A plan without one was made of the generation's own. */
+static bool has_same_rules(const struct plan *plan, const struct kernel_description *d)
+{
+	return !plan->note || (d->note && strcmp(plan->note, d->note) == 0);
+}
+
+static void add_rules(struct adding *a, const struct kernel_generation *g, const struct kernel_epoch *epoch,
+		      const struct tally_sums *sums)
+{
+	const struct kernel_description *d = kernel_describe(g);
+
+	if (!d->rules)
+		return;
+	if (!has_same_rules(a->tables->plan, d)) { /* programs that were taken back half-way through a reload */
+		for (unsigned hook = 0; hook < TALLY_HOOKS; hook++)
+			a->tables->rules_missed += sums->hooks[hook].frames;
+		return;
+	}
+	for (unsigned hook = 0; hook < TALLY_HOOKS; hook++) /* a row also where no rule matched */
+		for (size_t i = 0; sums->hooks[hook].frames && i < a->tables->plan->rules_count; i++)
+			(void)rules_row(a, i, hook);
+	kernel_rules_read(g, epoch, add_rule, a);
 }
 
 uint64_t kernel_tables_add(struct tables *t, const struct kernel_generation *g, const struct kernel_epoch *epoch,
@@ -78,6 +132,7 @@ uint64_t kernel_tables_add(struct tables *t, const struct kernel_generation *g, 
 
 	kernel_read(g, epoch, add_entry, &a);
 	kernel_sums(g, epoch, &sums);
+	add_rules(&a, g, epoch, &sums);
 	return add_sums(t, &sums);
 }
 

@@ -4,6 +4,7 @@
 
 #include "daemon/own.h"
 #include "daemon/parts.h"
+#include "daemon/point_rules.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,16 +21,18 @@ static void see_entry(void *arg, const struct key_layout *l, const uint8_t *key,
 	sightings_see(p->sightings, l, key, sent, p->booking_utc_s);
 }
 
-static void book_tables(struct pipeline *p, struct point *point, const struct tables *t)
+static void book_tables(struct pipeline *p, struct point *point, const struct source_slot *slot)
 {
 	const struct attributor attributor = { pipeline_attribute, p };
+	const struct tables *t = slot->spare;
 	struct tables_booking b = {
 		.books = p->books, .book_count = p->config->account_count, .own = &p->own, .see = see_entry, .arg = p,
 		.attributor = &attributor,
 		.interface = point->interface_id,
 	};
 
-	point_book(point, t);
+	if (!slot->side)
+		point_book(point, t);
 	if (t->preview)
 		return; /* pipeline_show() shows it */
 	p->entries += tables_book(t, &b);
@@ -42,6 +45,7 @@ static void book_tables(struct pipeline *p, struct point *point, const struct ta
 	p->counters.capture_frames += t->frames;
 	p->counters.lost_ring += t->lost;
 	p->counters.filtered += t->filtered;
+	p->counters.rules_missed += t->rules_missed;
 	p->counters.malformed += t->malformed;
 	p->counters.kernel_renewed += t->renewed;
 }
@@ -102,6 +106,17 @@ static bool sources_failed(const struct point *point)
 	return false;
 }
 
+/* The socket beside the kernel, where no rule needs it any more. */
+static void close_slot_if_last(struct point *point, struct source_slot *slot)
+{
+	slot->fresh = false;
+	if (!slot->last)
+		return;
+	source_close(&slot->source);
+	*slot = (struct source_slot){ 0 };
+	point->source_count--; /* it is the last one */
+}
+
 /* Handed-over tables serve again, unless the plan they were made by goes. */
 static void recycle(struct pipeline *p, struct point *point)
 {
@@ -110,11 +125,12 @@ static void recycle(struct pipeline *p, struct point *point)
 
 		if (!slot->spare)
 			continue;
-		book_tables(p, point, slot->spare);
-		if (p->tick_changes_plan || point->asked_last)
+		book_tables(p, point, slot);
+		if (p->tick_changes_plan || point->asked_last || slot->fresh)
 			tables_free(&slot->spare);
 		else if (!slot->spare->preview)
 			tables_clear(slot->spare);
+		close_slot_if_last(point, slot);
 	}
 }
 
@@ -133,8 +149,10 @@ static void finish_tick(struct pipeline *p)
 	for (size_t i = p->point_count; i-- > 0;)
 		close_point_if_left(p, i);
 	pipeline_change_over(p);
-	for (size_t i = 0; i < p->point_count; i++)
+	for (size_t i = 0; i < p->point_count; i++) {
+		pipeline_look_at_rules(p, p->points[i]);
 		pipeline_look_for(p, p->points[i]);
+	}
 	p->ticking = false;
 	p->ticks++;
 	p->last_tick_ns = monotonic_ns(p);
@@ -168,8 +186,9 @@ static void on_ready(void *arg)
 }
 
 /* The empty tables that a source goes on with, by the plan that will be in force. */
-static int prepare_spare(struct point *point, struct source_slot *slot, struct plan *plan, bool other_rules, struct err *e)
+static int prepare_spare(const struct pipeline *p, struct point *point, struct source_slot *slot, struct err *e)
 {
+	struct plan *plan = p->next_plan ? p->next_plan : p->plan;
 	int r;
 
 	if (slot->spare && slot->spare->plan != plan)
@@ -177,21 +196,24 @@ static int prepare_spare(struct point *point, struct source_slot *slot, struct p
 	if (slot->spare && slot->spare->preview)
 		tables_clear(slot->spare);
 	r = slot->spare ? 0 : tables_new(&slot->spare, plan, e);
-	if (r == 0 && other_rules && !point->leaving)
-		r = point_open_rules(point, slot->spare, slot == point->slots, e);
-	return r;
+	if (r < 0 || point->leaving)
+		return r;
+	if (slot->side)
+		return point_rules_prepare_side(point, slot, plan != p->plan, e);
+	if (slot->kernel)
+		return plan != p->plan ? point_rules_compile(point, slot->spare, p->next_config != NULL, e) : 0;
+	return p->next_config ? point_open_rules(point, slot->spare, slot == point->slots, e) : 0;
 }
 
 static int prepare_spares(struct pipeline *p)
 {
-	struct plan *plan = p->next_plan ? p->next_plan : p->plan;
 	struct err e = { 0 };
 
 	for (size_t i = 0; i < p->point_count; i++) {
 		struct point *point = p->points[i];
 
 		for (unsigned k = 0; k < point->source_count; k++) {
-			int r = prepare_spare(point, &point->slots[k], plan, p->next_config != NULL, &e);
+			int r = prepare_spare(p, point, &point->slots[k], &e);
 
 			if (r < 0) {
 				log_error("%s: %s; counting goes on, the next tick tries again", point->cf.name,
@@ -200,19 +222,21 @@ static int prepare_spares(struct pipeline *p)
 			}
 		}
 	}
-	int r = pipeline_prepare_feeds(p, plan, &e);
+	int r = pipeline_prepare_feeds(p, p->next_plan ? p->next_plan : p->plan, &e);
 	if (r < 0)
 		log_error("%s; the next tick tries again", e.msg);
 	return r;
 }
 
-static void ask_source(const struct pipeline *p, const struct point *point, struct source_slot *slot)
+static void ask_source(const struct pipeline *p, struct point *point, struct source_slot *slot)
 {
 	struct tables *next = slot->spare;
 
 	slot->spare = NULL;
 	slot->waiting = true;
-	if (!point->asked_last)
+	if (slot->side)
+		point->side_stale = false;
+	if (!point->asked_last && !slot->last)
 		source_request(slot->source, next, SOURCE_GOES_ON);
 	else
 		source_request(slot->source, next, p->finishing && !p->detaches && !point->gone ? SOURCE_PAUSES : SOURCE_ENDS);

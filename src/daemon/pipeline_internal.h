@@ -84,6 +84,7 @@ static inline int64_t monotonic_ns(const struct pipeline *p)
 /* pipeline_points.c */
 int pipeline_add_point(struct pipeline *p, const struct config_interface *cf, struct err *e);
 int pipeline_take_up(struct pipeline *p, struct point *point, struct err *e);
+void pipeline_look_at_rules(struct pipeline *p, struct point *point); /* at the end of each tick: those not in the kernel */
 void pipeline_look_for(struct pipeline *p, struct point *point);    /* an interface that was away: is it back? */
 void pipeline_check_point(struct pipeline *p, struct point *point); /* one that is there: has it gone? */
 int pipeline_copy_interfaces(const struct pipeline *p, struct interface_books **ret, size_t *ret_count);

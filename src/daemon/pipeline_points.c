@@ -2,6 +2,8 @@
 /* pipeline_points.c -- interfaces that come and go, and this machine's own addresses. */
 #include "daemon/pipeline_internal.h"
 
+#include "daemon/point_rules.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -38,15 +40,15 @@ static void wake_loop(void *arg)
 	loop_wake(arg);
 }
 
-int pipeline_take_up(struct pipeline *p, struct point *point, struct err *e)
+static struct point_setting setting(struct pipeline *p)
 {
-	struct point_setting s = {
+	return (struct point_setting){
 		.plan = p->plan,
 		.ready = wake_loop,
 		.arg = p->loop,
 		.now_utc_s = utc_s(p),
 		.clock = p->clock,
-		.fanout_group = p->next_group++,
+		.fanout_group = p->next_group,
 		.pins = p->pins,
 		.unpinned_why = p->unpinned_why,
 		.kernel_keys = p->config->kernel_keys,
@@ -54,8 +56,25 @@ int pipeline_take_up(struct pipeline *p, struct point *point, struct err *e)
 		.left = pipeline_take_left,
 		.left_arg = p,
 	};
+}
+
+void pipeline_look_at_rules(struct pipeline *p, struct point *point)
+{
+	const struct point_setting s = setting(p);
+
+	if (p->tick_changes_plan)
+		point_rules_change_over(point);
+	if (!p->finishing)
+		point_rules_look(point, &s);
+}
+
+int pipeline_take_up(struct pipeline *p, struct point *point, struct err *e)
+{
+	const struct point_setting s = setting(p);
 	bool goes_on = point->goes_on;
 	int err = point_take_up(point, p->netlink, &s, e);
+
+	p->next_group++;
 
 	if (err < 0)
 		return err;

@@ -30,24 +30,14 @@ static bool same_settings(const struct point *point, const struct config_interfa
 	       strcmp(a->filter ? a->filter : "", b->filter ? b->filter : "") == 0;
 }
 
-/* Rules are counted at a packet socket: a point that is elsewhere goes there with the first of them, and back behind
- * the last. */
-static bool moves_for_rules(const struct point *point, const struct config *old, const struct config *config)
-{
-	bool socket = strcmp(point->books.capture, "socket") == 0;
-
-	return point->source_count && point->cf.capture == CAPTURE_AUTO &&
-	       (config->rules_count ? !socket : socket && old->rules_count);
-}
-
-static void change_point(struct point *point, const struct config *old, const struct config *config)
+static void change_point(struct point *point, const struct config *config)
 {
 	const struct config_interface *want = wanted_interface(config, point->cf.name);
 
 	if (!want) {
 		point->unwanted = true;
 		point_leave(point);
-	} else if ((!same_settings(point, want) || moves_for_rules(point, old, config)) && point_change(point, want) < 0) {
+	} else if (!same_settings(point, want) && point_change(point, want) < 0) {
 		log_error("%s: no memory, its settings stay", point->cf.name);
 	}
 }
@@ -185,7 +175,7 @@ int pipeline_reload(struct pipeline *p, struct config *config, struct err *e)
 	p->next_plan = plan;
 	p->next_config = config;
 	for (size_t i = 0; i < p->point_count; i++)
-		change_point(p->points[i], p->config, config);
+		change_point(p->points[i], config);
 	if (!p->ticking)
 		pipeline_begin_tick(p);
 	return 0;

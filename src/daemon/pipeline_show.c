@@ -5,6 +5,7 @@
 #include "daemon/parts.h"
 
 #include "daemon/interface_run.h"
+#include "daemon/point_rules.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -99,6 +100,8 @@ void pipeline_show(struct pipeline *p)
 		r = snapshot_accounts(p, s);
 		end_preview(p);
 	}
+	for (size_t i = 0; i < p->point_count && r == 0; i++)
+		r = point_rules_tell(p->points[i], p->plan, s);
 	if (r < 0) {
 		snapshot_unref(&s);
 		return;

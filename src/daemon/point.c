@@ -17,7 +17,7 @@ int point_new(struct point **ret, const struct config_interface *cf, uint32_t in
 	p->cf.filter = cf->filter ? strdup(cf->filter) : NULL;
 	if (p->cf.rings == 0)
 		p->cf.rings = 1;
-	p->slots = calloc(p->cf.rings, sizeof *p->slots);
+	p->slots = calloc(p->cf.rings + 1u, sizeof *p->slots);
 	if (!p->slots || (cf->filter && !p->cf.filter)) {
 		point_free(&p);
 		return err_set(e, -ENOMEM, "no memory");
@@ -53,7 +53,7 @@ static int take_settings(struct point *p)
 
 	if (!p->changes)
 		return 0;
-	slots = calloc(p->next_cf.rings, sizeof *slots);
+	slots = calloc(p->next_cf.rings + 1u, sizeof *slots);
 	if (!slots)
 		return -ENOMEM;
 	free(p->slots);
@@ -79,7 +79,8 @@ void point_close_sources(struct point *p)
 		p->slots[i] = (struct source_slot){ 0 };
 	}
 	p->source_count = 0;
-	p->leaving = p->asked_last = p->gone = false;
+	p->leaving = p->asked_last = p->gone = p->started = p->side_stale = false;
+	p->refusals_seen = 0;
 	p->books.up = false;
 	p->books.in_flight_packets = 0;
 }
@@ -91,6 +92,8 @@ void point_free(struct point **p)
 	if ((*p)->slots)
 		point_close_sources(*p);
 	free((*p)->slots);
+	free((*p)->left);
+	free((*p)->left_next);
 	free((*p)->cf.filter);
 	free((*p)->next_cf.filter);
 	free(*p);
@@ -185,6 +188,7 @@ int point_start(struct point *p, struct err *e)
 		if (r < 0)
 			return r;
 	}
+	p->started = true;
 	return 0;
 }
 

@@ -18,6 +18,9 @@ struct source_slot {
 	uint64_t beats_seen;       /* for the watchdog */
 	bool waiting;              /* asked, not answered */
 	bool last;                 /* to be closed once it answered */
+	bool kernel;               /* tables in the kernel */
+	bool side;                 /* a ring beside these, for rules alone (point_rules.h) */
+	bool fresh;                /* was asked with rules of its own */
 };
 
 struct point {
@@ -33,7 +36,7 @@ struct point {
 	uint64_t kernel_before;       /* packets the kernel had counted at the tick before */
 	uint64_t start_uncertain;     /* packets that came while the rings were opened */
 	uint64_t lost_in_gap;         /* packets that came while its rings were exchanged; to be counted once */
-	struct source_slot *slots;    /* cf.rings of them; the kernel's tables need one */
+	struct source_slot *slots;    /* cf.rings + 1 of them; the kernel's tables need one, and one beside */
 	unsigned source_count;        /* open now; 0 = the interface is away */
 	bool behind;                  /* what came since the tick before is in the kernel's tables still */
 	uint32_t interface_id;
@@ -43,6 +46,13 @@ struct point {
 	bool gone;                    /* the interface is not there any more: nothing goes on at the end */
 	bool goes_on;                 /* is opened anew with other settings: the same books */
 	bool unwanted;                /* no longer configured: goes when it has left */
+	bool started;                 /* its sources run */
+	/* Of the plan's rules, enum rule_left (point_rules.h); `next`: of those that were compiled last. */
+	uint8_t *left, *left_next;
+	size_t left_count, left_next_count;
+	unsigned refusals_seen;
+	bool side_stale;              /* the socket beside the kernel is to count other rules */
+	char side_why[96];            /* why there is none, "" = there is, or need not be */
 };
 
 /* What a point needs to be taken up. */

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "daemon/kernel_source.h"
+#include "daemon/point_rules.h"
 #include "daemon/ring.h"
 
 #include <errno.h>
@@ -159,13 +160,15 @@ static int open_kernel_at(struct point *p, struct attempt *a, bool xdp, struct e
 
 	if (r < 0)
 		return r;
-	r = set_promiscuous(p, a->netlink, &cf.point.promiscuous, e);
+	r = point_rules_compile(p, first, true, e);
+	if (r == 0)
+		r = set_promiscuous(p, a->netlink, &cf.point.promiscuous, e);
 	if (r == 0)
 		r = kernel_source_open(&p->slots[0].source, &cf, first, e);
 	if (r < 0) {
 		struct err reason;
 
-		if (kernel_usable(&reason) < 0 && e) /* says what is missing */
+		if (r != -EINVAL && kernel_usable(&reason) < 0 && e) /* says what is missing */
 			*e = reason;
 		if (cf.point.promiscuous)
 			netlink_set_promiscuous(a->netlink, p->info.ifindex, false, NULL);
@@ -173,35 +176,19 @@ static int open_kernel_at(struct point *p, struct attempt *a, bool xdp, struct e
 		return r;
 	}
 	p->source_count = 1;
+	p->slots[0].kernel = true;
+	point_rules_change_over(p);
 	look_at_kernel(p, s, kernel_source_point(p->slots[0].source));
-	return 0;
-}
-
-/* What the kernel's programs do not do yet. */
-static int needs_socket(const struct point *p, const struct attempt *a, struct err *e)
-{
-	if (p->cf.filter)
-		return err_set(e, -ENOTSUP, "a filter needs a packet socket");
-	if (a->setting->plan->rules_count)
-		return err_set(e, -ENOTSUP, "rules need a packet socket");
 	return 0;
 }
 
 static int open_tcx(struct point *p, struct attempt *a, struct err *e)
 {
-	int r = needs_socket(p, a, e);
-
-	if (r < 0)
-		return r;
 	return open_kernel_at(p, a, false, e);
 }
 
 static int open_xdp(struct point *p, struct attempt *a, struct err *e)
 {
-	int r = needs_socket(p, a, e);
-
-	if (r < 0)
-		return r;
 	return open_kernel_at(p, a, true, e);
 }
 
@@ -249,6 +236,7 @@ int point_open_sources(struct point *p, struct netlink *n, const struct point_se
 		if (r == 0) {
 			snprintf(p->books.capture, sizeof p->books.capture, "%s", ways[i].name);
 			say_why(p, &a);
+			point_rules_look(p, s);
 			return 0;
 		}
 		err_set(e, r, "%s", why.msg);

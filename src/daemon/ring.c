@@ -40,7 +40,10 @@ static unsigned keep_matching(struct ring *r, struct frame *frames, unsigned n)
 	for (unsigned i = 0; i < n; i++)
 		if (filter_match(r->filter, &frames[i]))
 			frames[kept++] = frames[i];
-	r->counting->filtered += n - kept;
+	if (!r->cf.rules_only) {
+		r->counting->filtered += n - kept;
+		r->counting->filtered_frames += n - kept;
+	}
 	return kept;
 }
 
@@ -52,10 +55,12 @@ static void count_frames(struct ring *r, struct frame *frames, unsigned n)
 	if (r->filter)
 		n = keep_matching(r, frames, n);
 	decode_batch(frames, n, packets);
+	tables_count_rules(t, frames, packets, n);
+	if (r->cf.rules_only)
+		return;
 	for (unsigned g = 0; g < PLAN_PACKET_GRAINS; g++)
 		if (t->plan->used[g])
 			count_packets(&t->counts[g], packets, n);
-	tables_count_rules(t, frames, packets, n);
 	t->frames += n;
 	for (unsigned i = 0; i < n; i++) {
 		bool egress = packets[i].direction == DIRECTION_EGRESS;
@@ -91,7 +96,7 @@ static void hand_over(struct ring *r)
 	struct afpacket_stats stats = { 0 };
 
 	if (afpacket_stats(r->socket, &stats, NULL) == 0)
-		full->lost += stats.dropped;
+		*(r->cf.rules_only ? &full->rules_missed : &full->lost) += stats.dropped;
 	tables_pass_rules(full, next);
 	r->counting = next;
 	atomic_store(&r->next, NULL);

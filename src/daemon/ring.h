@@ -11,6 +11,7 @@
 struct ring_config {
 	struct afpacket_config socket;
 	const char *filter;                 /* pcap expression, NULL = all */
+	bool rules_only;                    /* beside another source: counts by the rules of its tables, and nothing else */
 	void (*ready)(void *arg);           /* called on the ring's thread after each handover; e.g. loop_wake() */
 	void *arg;
 };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/tables.h"
 
+#include "daemon/point_rules.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -54,6 +56,7 @@ void tables_free(struct tables **t)
 	for (size_t i = 0; (*t)->rules && i < (*t)->plan->rules_count; i++)
 		rule_counts_clear(&(*t)->rules[i]);
 	close_counters(*t);
+	point_rules_free(&(*t)->compiled);
 	free((*t)->rules);
 	free(*t);
 	*t = NULL;
@@ -61,7 +64,7 @@ void tables_free(struct tables **t)
 
 void tables_clear(struct tables *t)
 {
-	struct tables empty = { .plan = t->plan, .rules = t->rules, .counters = t->counters };
+	struct tables empty = { .plan = t->plan, .rules = t->rules, .counters = t->counters, .compiled = t->compiled };
 
 	for (unsigned g = 0; g < PLAN_GRAINS; g++) {
 		if (t->plan->used[g])
@@ -73,10 +76,12 @@ void tables_clear(struct tables *t)
 	*t = empty;
 }
 
-static int open_counter(struct tables *t, size_t i, const struct tables_rules *of, struct err *e)
+static int open_counter(struct tables *t, size_t i, const struct tables_rules *of, const uint8_t *only, struct err *e)
 {
 	const struct plan_rules *p = &t->plan->rules[i];
-	struct rule_counter_config cf = { .linktype = of->linktype, .window_s = p->window_s, .by_direction = p->by_direction };
+	struct rule_counter_config cf = {
+		.linktype = of->linktype, .window_s = p->window_s, .by_direction = p->by_direction, .only = only,
+	};
 	struct rule_file *file = NULL;
 	int r = config_rules_for(p->rules, of->mac, &file, e);
 
@@ -95,6 +100,7 @@ static int open_counter(struct tables *t, size_t i, const struct tables_rules *o
 
 int tables_open_rules(struct tables *t, const struct tables_rules *of, struct err *e)
 {
+	size_t first = 0;
 	int r = 0;
 
 	if (t->counters || !t->plan->rules_count)
@@ -102,8 +108,10 @@ int tables_open_rules(struct tables *t, const struct tables_rules *of, struct er
 	t->counters = calloc(t->plan->rules_count, sizeof(*t->counters));
 	if (!t->counters)
 		return err_set(e, -ENOMEM, "no memory for rules");
-	for (size_t i = 0; i < t->plan->rules_count && r == 0; i++)
-		r = open_counter(t, i, of, e);
+	for (size_t i = 0; i < t->plan->rules_count && r == 0; i++) {
+		r = open_counter(t, i, of, of->only ? of->only + first : NULL, e);
+		first += t->rules[i].rules;
+	}
 	if (r < 0)
 		close_counters(t);
 	return r;

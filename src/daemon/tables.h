@@ -20,11 +20,15 @@ struct tables {
 	/* The rules to run on frames, where a packet socket does it: a ring moves them from the tables it hands over
 	 * to those it goes on with, unless these have their own. NULL = none. */
 	struct rule_counter **counters;
+	/* The same for the kernel's programs, which take them over with the plan. NULL = none, or as before. */
+	struct point_rules *compiled;
 	uint64_t frames, frame_bytes;       /* as the kernel handed them over */
 	uint64_t packets, l2_bytes;         /* on the wire */
 	uint64_t ingress_frames, egress_frames, ingress_packets, egress_packets;
 	uint64_t ingress_frame_bytes, ingress_l2_bytes;
-	uint64_t lost, filtered, malformed; /* frames */
+	uint64_t lost, malformed;           /* frames */
+	uint64_t filtered, filtered_frames; /* packets; super-packets once */
+	uint64_t rules_missed;              /* frames that some rules were not asked about */
 	uint64_t overflowed;                /* bookings that found no room in a kernel table */
 	/* These counts stay in the kernel's tables, because the ledger is behind, and come again, grown, with a
 	 * later handover: to be shown, not to be booked. */
@@ -43,6 +47,7 @@ void tables_clear(struct tables *t);
 struct tables_rules {
 	const uint8_t *mac;                 /* NULL = none */
 	uint16_t linktype;
+	const uint8_t *only;                /* those that are not 0, by rule of the plan (point_rules.h); NULL = all */
 	void (*never)(void *arg, const struct rule_file *file, const struct rule *rule, const char *why);
 	void *arg;
 };

@@ -13,7 +13,8 @@
 	X(capture_frames, "capture_frames", "frames handed over by the kernel")                               \
 	X(lost_ring, "capture_lost_packets{reason=\"ring_full\"}", "frames dropped in the ring: we were slow") \
 	X(lost_reload, "capture_lost_packets{reason=\"reload\"}", "frames that came while rings were exchanged") \
-	X(filtered, "capture_filtered_packets", "frames left out by a filter")                                \
+	X(filtered, "capture_filtered_packets", "packets left out by a filter")                               \
+	X(rules_missed, "rules_missed_frames", "frames that some rules were not asked about")                 \
 	X(malformed, "capture_malformed_packets", "frames with a header cut short or at odds with itself")    \
 	X(overflowed, "overflowed_keys", "keys that found no room and were booked under other")               \
 	X(clock_steps, "clock_steps", "times that the wall clock stepped")                                    \

@@ -39,6 +39,7 @@ void snapshot_unref(struct snapshot **ps)
 	free(s->accounts);
 	free(s->interfaces);
 	facts_free(&s->facts);
+	free(s->rules);
 	free(s);
 }
 

@@ -43,6 +43,16 @@ struct snapshot_ledger {
 	int64_t last_booked_utc_s;
 };
 
+/* A rule that the programs in the kernel do not count at an interface that they count. */
+struct snapshot_rule {
+	char interface[INTERFACE_NAME_MAX], account[ACCOUNT_NAME_MAX];
+	uint32_t rule;               /* id of the identifier in struct strings */
+	bool at_socket;              /* a packet socket beside them counts it; else nobody does */
+	char why[160];
+};
+
+#define SNAPSHOT_RULES_MAX 1000
+
 struct snapshot {
 	atomic_uint refs;
 	int64_t taken_utc_s, started_utc_s;
@@ -58,6 +68,8 @@ struct snapshot {
 	size_t interface_count;
 	struct snapshot_account *accounts;
 	size_t account_count;
+	struct snapshot_rule *rules;
+	size_t rule_count;           /* at most SNAPSHOT_RULES_MAX are told */
 	struct snapshot_ledger ledger;
 	struct facts facts;                  /* what the daemon's other parts say of themselves */
 	uint64_t table_entries, table_limit; /* the grain table, at the last tick */

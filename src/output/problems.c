@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
+#include <string.h>
 
 static void __attribute__((format(printf, 2, 3))) add(struct problems *p, const char *fmt, ...)
 {
@@ -32,6 +33,17 @@ static void find_ledger(struct problems *p, const struct snapshot_ledger *l)
 		    l->problem);
 }
 
+/* Rules that nobody counts at an interface, told once for it. */
+static void find_rules(struct problems *p, const struct snapshot *s)
+{
+	for (size_t i = 0; i < s->rule_count; i++) {
+		const struct snapshot_rule *r = &s->rules[i];
+
+		if (!r->at_socket && (i == 0 || s->rules[i - 1].at_socket || strcmp(r->interface, s->rules[i - 1].interface) != 0))
+			add(p, "a rule of account %s is not counted at %s: %s", r->account, r->interface, r->why);
+	}
+}
+
 void problems_find(struct problems *p, const struct snapshot *s)
 {
 	p->count = p->shown = 0;
@@ -39,6 +51,7 @@ void problems_find(struct problems *p, const struct snapshot *s)
 	for (size_t i = 0; i < s->interface_count; i++)
 		if (!s->interfaces[i].up)
 			add(p, "interface %s is down or gone: it is counted again once it is back", s->interfaces[i].name);
+	find_rules(p, s);
 	if (s->reload_problem[0])
 		add(p, "the last reload was refused, the configuration before it stays: %s", s->reload_problem);
 	if (s->table_limit && s->table_entries >= s->table_limit)

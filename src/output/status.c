@@ -3,6 +3,7 @@
  * is in status_page.c. */
 #include "output/status.h"
 
+#include "base/strings.h"
 #include "base/text.h"
 #include "output/facts.h"
 #include "output/json.h"
@@ -149,6 +150,24 @@ static void put_daemon(struct json *j, const struct snapshot *s)
 	json_end(j, '}');
 }
 
+/* Rules that the kernel does not count where it counts the interface. */
+static void put_rules(struct json *j, const struct snapshot *s)
+{
+	json_begin(j, "rules_not_in_kernel", '[');
+	for (size_t i = 0; i < s->rule_count; i++) {
+		const struct snapshot_rule *r = &s->rules[i];
+
+		json_begin(j, NULL, '{');
+		json_text(j, "interface", r->interface);
+		json_text(j, "account", r->account);
+		json_text(j, "rule", s->strings ? strings_at(s->strings, r->rule) : "");
+		json_text(j, "counted_by", r->at_socket ? "socket" : "nobody");
+		json_text(j, "why", r->why);
+		json_end(j, '}');
+	}
+	json_end(j, ']');
+}
+
 void status_json(FILE *to, const struct snapshot *s)
 {
 	struct problems p;
@@ -173,6 +192,7 @@ void status_json(FILE *to, const struct snapshot *s)
 		put_account(&j, &s->accounts[i]);
 	json_end(&j, ']');
 	facts_json(&j, &s->facts);
+	put_rules(&j, s);
 	put_ledger(&j, &s->ledger);
 	json_end(&j, '}');
 	buffer_flush(&b);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* status_page.c -- the daemon's health on one page of 80 columns and 24 lines; what has no room
  * is told, and is in the JSON. */
+#include "base/strings.h"
 #include "base/text.h"
 #include "output/facts.h"
 #include "output/page.h"
@@ -14,6 +15,7 @@
 #define REASONS_SHOWN 2 /* with more interfaces than this there is no room to say why of each */
 #define ACCOUNTS_SHOWN 6
 #define PROBLEMS_SHOWN 3
+#define RULES_SHOWN 3
 
 static const char *uptime(int64_t s, char *buf, size_t size)
 {
@@ -153,6 +155,24 @@ static void put_accounts(FILE *to, const struct snapshot *s, bool colour)
 	put_more(to, s->account_count, ACCOUNTS_SHOWN);
 }
 
+/* What the programs in the kernel leave to a packet socket. */
+static void put_rules(FILE *to, const struct snapshot *s)
+{
+	if (s->rule_count)
+		fputs("\nRULES that are not counted in the kernel\n", to);
+	for (size_t i = 0; i < s->rule_count && i < RULES_SHOWN; i++) {
+		const struct snapshot_rule *r = &s->rules[i];
+		char text[512];
+
+		page_field(to, r->interface, 16);
+		snprintf(text, sizeof text, "%s: %.80s: %s: %s", r->account,
+			 s->strings ? strings_at(s->strings, r->rule) : "", r->at_socket ? "at a packet socket" : "not at all", r->why);
+		page_text(to, text, PAGE_COLUMNS - 16);
+		fputc('\n', to);
+	}
+	put_more(to, s->rule_count, RULES_SHOWN);
+}
+
 void status_page(FILE *to, const struct snapshot *s, bool colour)
 {
 	struct problems p;
@@ -164,4 +184,5 @@ void status_page(FILE *to, const struct snapshot *s, bool colour)
 	put_interfaces(to, s, colour);
 	put_accounts(to, s, colour);
 	facts_page(to, &s->facts, colour);
+	put_rules(to, s);
 }

@@ -22,6 +22,7 @@ struct side {
 
 struct rule_counter {
 	uint32_t window_s;
+	uint32_t *places;      /* of the sets' rules, in a row */
 	unsigned side_count;
 	struct side sides[SIDES_MAX];
 };
@@ -64,13 +65,30 @@ void rule_counts_clear(struct rule_counts *c)
 	*c = (struct rule_counts){ .rules = c->rules };
 }
 
-static int open_side(struct side *s, const struct rule_counter_config *cf, struct rule_mistakes *mistakes, struct err *e)
+/* Those that are run: a file whose rules are borrowed. */
+static int choose(struct rule_counter *c, struct rule_file *run, const struct rule_counter_config *cf)
 {
-	int r = rule_set_open(&s->set, cf->file, cf->linktype, mistakes, e);
+	*run = (struct rule_file){ .path = cf->file->path, .rules = calloc(cf->file->count + 1, sizeof *run->rules) };
+	c->places = calloc(cf->file->count + 1, sizeof *c->places);
+	if (!run->rules || !c->places)
+		return -ENOMEM;
+	for (size_t i = 0; i < cf->file->count; i++) {
+		if (cf->only && !cf->only[i])
+			continue;
+		c->places[run->count] = (uint32_t)i;
+		run->rules[run->count++] = cf->file->rules[i];
+	}
+	return 0;
+}
+
+static int open_side(struct side *s, const struct rule_file *run, uint16_t linktype, struct rule_mistakes *mistakes,
+		     struct err *e)
+{
+	int r = rule_set_open(&s->set, run, linktype, mistakes, e);
 
 	if (r < 0)
 		return r;
-	s->taken = calloc(cf->file->count + 1, sizeof *s->taken);
+	s->taken = calloc(run->count + 1, sizeof *s->taken);
 	return s->taken ? 0 : err_set(e, -ENOMEM, "no memory for rules");
 }
 
@@ -78,16 +96,18 @@ int rule_counter_open(struct rule_counter **ret, const struct rule_counter_confi
 		      struct err *e)
 {
 	struct rule_counter *c = calloc(1, sizeof *c);
-	int r = c ? 0 : err_set(e, -ENOMEM, "no memory for rules");
+	struct rule_file run = { 0 };
+	int r = c && choose(c, &run, cf) == 0 ? 0 : err_set(e, -ENOMEM, "no memory for rules");
 
-	if (r < 0)
+	if (!c)
 		return r;
 	c->window_s = cf->window_s;
 	c->side_count = cf->by_direction ? SIDES_MAX : 1;
 	for (unsigned i = 0; i < c->side_count && r == 0; i++) {
 		c->sides[i].direction = (uint8_t)i;
-		r = open_side(&c->sides[i], cf, i ? NULL : mistakes, e);
+		r = open_side(&c->sides[i], &run, cf->linktype, i ? NULL : mistakes, e);
 	}
+	free(run.rules);
 	if (r < 0) {
 		rule_counter_close(&c);
 		return r;
@@ -107,6 +127,7 @@ void rule_counter_close(struct rule_counter **pc)
 		rule_set_close(&c->sides[i].set);
 		free(c->sides[i].taken);
 	}
+	free(c->places);
 	free(c);
 }
 
@@ -122,7 +143,7 @@ static void run(struct side *s)
 	s->pending = 0;
 }
 
-static void flush(struct side *s, struct rule_counts *to)
+static void flush(struct rule_counter *c, struct side *s, struct rule_counts *to)
 {
 	struct tally *row;
 
@@ -130,12 +151,12 @@ static void flush(struct side *s, struct rule_counts *to)
 	row = s->open ? rule_counts_row(to, s->window_s, s->direction) : NULL;
 	if (!row)
 		return;
-	for (size_t i = 0; i < to->rules; i++) {
-		struct tally now = rule_set_tally(s->set, i);
+	for (size_t i = 0; i < rule_set_count_rules(s->set); i++) {
+		struct tally now = rule_set_tally(s->set, i), *t = &row[c->places[i]];
 
-		row[i].packets += now.packets - s->taken[i].packets;
-		row[i].l2_bytes += now.l2_bytes - s->taken[i].l2_bytes;
-		row[i].l3_bytes += now.l3_bytes - s->taken[i].l3_bytes;
+		t->packets += now.packets - s->taken[i].packets;
+		t->l2_bytes += now.l2_bytes - s->taken[i].l2_bytes;
+		t->l3_bytes += now.l3_bytes - s->taken[i].l3_bytes;
 		s->taken[i] = now;
 	}
 	s->open = false;
@@ -150,7 +171,7 @@ void rule_counter_add(struct rule_counter *c, const struct frame *frames, const 
 		int64_t window_s = c->window_s ? window_start(ns_to_s(frames[i].seen_utc_ns), c->window_s) : 0;
 
 		if (s->open && s->window_s != window_s)
-			flush(s, to);
+			flush(c, s, to);
 		s->window_s = window_s;
 		s->open = true;
 		s->frames[s->pending] = frames[i];
@@ -165,5 +186,5 @@ void rule_counter_add(struct rule_counter *c, const struct frame *frames, const 
 void rule_counter_flush(struct rule_counter *c, struct rule_counts *to)
 {
 	for (unsigned i = 0; i < c->side_count; i++)
-		flush(&c->sides[i], to);
+		flush(c, &c->sides[i], to);
 }

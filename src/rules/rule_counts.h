@@ -37,6 +37,7 @@ struct rule_counter_config {
 	uint16_t linktype;
 	uint32_t window_s;     /* 0 = none: one row, of window 0 */
 	bool by_direction;
+	const uint8_t *only;   /* by rule of the file: 0 = is not run, and counts zero; NULL = all are. Borrowed for the call */
 };
 
 int rule_counter_open(struct rule_counter **ret, const struct rule_counter_config *cf, struct rule_mistakes *mistakes,
