@@ -209,7 +209,7 @@ static void add_counters(void *arg, struct counters *c)
 static bool counts_in_kernel(const struct config *c)
 {
 	for (size_t i = 0; i < c->interface_count; i++)
-		if (c->interfaces[i].capture != CAPTURE_SOCKET && !c->interfaces[i].filter)
+		if (c->interfaces[i].capture != CAPTURE_SOCKET)
 			return true;
 	return false;
 }

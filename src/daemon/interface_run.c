@@ -17,6 +17,7 @@ void interface_run_add(struct interface_books *b, const struct tables *t)
 	b->egress_l2_bytes += t->l2_bytes - t->ingress_l2_bytes;
 	b->lost_packets += t->lost;
 	b->filtered_packets += t->filtered;
+	b->filtered_more_packets += t->filtered_more;
 	b->malformed_packets += t->malformed;
 	b->overflowed += t->overflowed;
 }

@@ -67,7 +67,7 @@ static uint64_t add_sums(struct tables *t, const struct tally_sums *sums)
 	t->ingress_frame_bytes += in->l2_bytes - in->more_bytes;
 	t->ingress_l2_bytes += in->l2_bytes;
 	t->filtered += in->filtered_packets + out->filtered_packets;
-	t->filtered_frames += in->filtered_frames + out->filtered_frames;
+	t->filtered_more += in->filtered_packets - in->filtered_frames + out->filtered_packets - out->filtered_frames;
 	t->malformed += in->malformed + out->malformed;
 	t->overflowed += sums->overflowed;
 	t->rules_missed += sums->rules_missed;

@@ -40,10 +40,8 @@ static unsigned keep_matching(struct ring *r, struct frame *frames, unsigned n)
 	for (unsigned i = 0; i < n; i++)
 		if (filter_match(r->filter, &frames[i]))
 			frames[kept++] = frames[i];
-	if (!r->cf.rules_only) {
+	if (!r->cf.rules_only)
 		r->counting->filtered += n - kept;
-		r->counting->filtered_frames += n - kept;
-	}
 	return kept;
 }
 

@@ -27,7 +27,7 @@ struct tables {
 	uint64_t ingress_frames, egress_frames, ingress_packets, egress_packets;
 	uint64_t ingress_frame_bytes, ingress_l2_bytes;
 	uint64_t lost, malformed;           /* frames */
-	uint64_t filtered, filtered_frames; /* packets; super-packets once */
+	uint64_t filtered, filtered_more;   /* packets; of super-packets, those beyond the first */
 	uint64_t rules_missed;              /* frames that some rules were not asked about */
 	uint64_t overflowed;                /* bookings that found no room in a kernel table */
 	/* These counts stay in the kernel's tables, because the ledger is behind, and come again, grown, with a

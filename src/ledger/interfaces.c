@@ -12,8 +12,11 @@
 	"ingress_packets, egress_packets, ingress_frames, egress_frames, lost_packets, filtered_packets, "           \
 	"malformed_packets, kernel_rx_packets, kernel_rx_bytes, kernel_tx_packets, kernel_tx_bytes, "                \
 	"kernel_rx_dropped, kernel_tx_dropped, in_flight_packets, "
+#define COLUMNS_2 COLUMNS_1 \
+	"ingress_frame_bytes, egress_frame_bytes, ingress_l2_bytes, egress_l2_bytes, overflowed, 0, capture_why"
 #define COLUMNS COLUMNS_1 \
-	"ingress_frame_bytes, egress_frame_bytes, ingress_l2_bytes, egress_l2_bytes, overflowed, capture_why"
+	"ingress_frame_bytes, egress_frame_bytes, ingress_l2_bytes, egress_l2_bytes, overflowed, filtered_more_packets, " \
+	"capture_why"
 
 /* What follows name, since, is_up, capture and ifindex. */
 #define INTERFACE_COUNTERS(X)                                                                                         \
@@ -21,7 +24,7 @@
 	X(egress_packets) X(ingress_frames) X(egress_frames) X(lost_packets) X(filtered_packets) X(malformed_packets) \
 	X(kernel_rx_packets) X(kernel_rx_bytes) X(kernel_tx_packets) X(kernel_tx_bytes) X(kernel_rx_dropped)          \
 	X(kernel_tx_dropped) X(in_flight_packets) X(ingress_frame_bytes) X(egress_frame_bytes) X(ingress_l2_bytes)    \
-	X(egress_l2_bytes) X(overflowed)
+	X(egress_l2_bytes) X(overflowed) X(filtered_more_packets)
 
 /* Returns the place behind them. */
 static int bind_counters(sqlite3_stmt *s, int at, const struct interface_books *b)
@@ -56,7 +59,7 @@ int interface_select(sqlite3 *db, sqlite3_stmt **ret, const char *where, struct 
 	if (r < 0)
 		return r;
 	return sql_prepare(db, ret, e, "SELECT %s FROM interface WHERE %s",
-			   version < 2 ? COLUMNS_1 "0, 0, 0, 0, 0, NULL" : COLUMNS, where);
+			   version < 2 ? COLUMNS_1 "0, 0, 0, 0, 0, 0, NULL" : version < 3 ? COLUMNS_2 : COLUMNS, where);
 }
 
 int interfaces_prepare(struct ledger *l, struct err *e)
@@ -66,7 +69,7 @@ int interfaces_prepare(struct ledger *l, struct err *e)
 	if (r == 0)
 		r = sql_prepare(l->db, &l->put_interface, e,
 				"REPLACE INTO interface(run, " COLUMNS ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-				"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+				"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 	return r;
 }
 

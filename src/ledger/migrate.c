@@ -28,7 +28,8 @@ static const char *const steps[] = {
 	      "ALTER TABLE interface ADD COLUMN egress_l2_bytes INTEGER NOT NULL DEFAULT 0;"
 	      "ALTER TABLE interface ADD COLUMN overflowed INTEGER NOT NULL DEFAULT 0;",
 	/* Accounts may be called so: their views give way. */
-	[2] = "DROP VIEW IF EXISTS name;"
+	[2] = "ALTER TABLE interface ADD COLUMN filtered_more_packets INTEGER NOT NULL DEFAULT 0;"
+	      "DROP VIEW IF EXISTS name;"
 	      "DROP VIEW IF EXISTS held;"
 	      "DROP VIEW IF EXISTS vendor;"
 	      "CREATE TABLE vendor(mac TEXT PRIMARY KEY NOT NULL, vendor TEXT NOT NULL) WITHOUT ROWID;"

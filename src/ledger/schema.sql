@@ -104,6 +104,7 @@ CREATE TABLE interface(
 	ingress_l2_bytes   INTEGER NOT NULL DEFAULT 0,
 	egress_l2_bytes    INTEGER NOT NULL DEFAULT 0,
 	overflowed         INTEGER NOT NULL DEFAULT 0,
+	filtered_more_packets INTEGER NOT NULL DEFAULT 0,
 	PRIMARY KEY(name, run)
 ) WITHOUT ROWID;
 

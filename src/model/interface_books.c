@@ -25,7 +25,7 @@ struct difference {
  * behind us only what is sent. */
 static void weigh(const struct interface_books *b, const struct difference *d, struct interface_balance *ret)
 {
-	int64_t gone = (int64_t)(b->lost_packets + b->filtered_packets), late = (int64_t)b->in_flight_packets;
+	int64_t gone = (int64_t)(b->lost_packets + ret->filtered), late = (int64_t)b->in_flight_packets;
 	int64_t behind = (int64_t)b->kernel_tx_dropped + (ret->by_direction ? late : 0);
 	int64_t not_booked = positive(d->rx) + positive(d->tx);
 	int64_t missing = not_booked - gone - late;
@@ -46,26 +46,39 @@ static bool directions_are_known(const struct interface_books *b)
 	       b->ingress_packets + b->egress_packets == b->booked_packets;
 }
 
-/* On one basis for each direction; returns how far apart counters and books are, for the choice. */
-static int64_t balance_on(const struct interface_books *b, bool rx_in_packets, bool tx_in_packets,
-			  struct interface_balance *ret)
+/* A way in which the interface may count. */
+struct basis {
+	bool rx_in_packets, tx_in_packets, filtered_in_packets;
+};
+
+static uint64_t filtered_on(const struct interface_books *b, const struct basis *k)
 {
+	return b->filtered_packets - (k->filtered_in_packets ? 0 : b->filtered_more_packets);
+}
+
+/* Returns how far apart counters and books are, for the choice. */
+static int64_t balance_on(const struct interface_books *b, const struct basis *k, struct interface_balance *ret)
+{
+	const bool rx_in_packets = k->rx_in_packets, tx_in_packets = k->tx_in_packets;
 	uint64_t rx = rx_in_packets ? b->ingress_packets : b->ingress_frames;
 	uint64_t tx = tx_in_packets ? b->egress_packets : b->egress_frames;
 	struct difference d = { (int64_t)(b->kernel_rx_packets - rx), (int64_t)(b->kernel_tx_packets - tx) };
 
 	*ret = (struct interface_balance){ .by_direction = true, .rx_in_packets = rx_in_packets,
-					   .tx_in_packets = tx_in_packets, .booked = rx + tx };
+					   .tx_in_packets = tx_in_packets, .booked = rx + tx,
+					   .filtered = filtered_on(b, k) };
 	weigh(b, &d, ret);
 	return magnitude(d.rx) + magnitude(d.tx);
 }
 
-static int64_t balance_of_sums(const struct interface_books *b, bool in_packets, struct interface_balance *ret)
+static int64_t balance_of_sums(const struct interface_books *b, const struct basis *k, struct interface_balance *ret)
 {
+	const bool in_packets = k->rx_in_packets;
 	uint64_t booked = in_packets ? b->booked_packets : b->booked_frames;
 	struct difference d = { 0, (int64_t)(b->kernel_rx_packets + b->kernel_tx_packets - booked) };
 
-	*ret = (struct interface_balance){ .rx_in_packets = in_packets, .tx_in_packets = in_packets, .booked = booked };
+	*ret = (struct interface_balance){ .rx_in_packets = in_packets, .tx_in_packets = in_packets, .booked = booked,
+					   .filtered = filtered_on(b, k) };
 	weigh(b, &d, ret);
 	return magnitude(d.tx);
 }
@@ -75,14 +88,18 @@ static int64_t balance_of_sums(const struct interface_books *b, bool in_packets,
  * left on the basis that fits best is what nobody accounts for. */
 void interface_balance(const struct interface_books *b, struct interface_balance *ret)
 {
-	static const struct { bool rx, tx; } bases[] = { { false, false }, { true, true }, { true, false }, { false, true } };
+	/* What was filtered may be of one direction, that counts otherwise than the other. */
+	static const struct basis bases[] = {
+		{ false, false, false }, { true, true, true }, { true, false, false }, { true, false, true }, { false, true, false },
+		{ false, true, true },
+	};
 	bool known = directions_are_known(b);
 	int64_t best_distance = 0;
 
 	*ret = (struct interface_balance){ 0 };
-	for (unsigned i = 0; i < (known ? 4u : 2u); i++) {
+	for (unsigned i = 0; i < (known ? sizeof bases / sizeof *bases : 2u); i++) {
 		struct interface_balance try;
-		int64_t distance = known ? balance_on(b, bases[i].rx, bases[i].tx, &try) : balance_of_sums(b, bases[i].rx, &try);
+		int64_t distance = known ? balance_on(b, &bases[i], &try) : balance_of_sums(b, &bases[i], &try);
 		int64_t left = magnitude(try.unaccounted), best = magnitude(ret->unaccounted);
 
 		if (i == 0 || left < best || (left == best && distance < best_distance)) {

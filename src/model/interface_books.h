@@ -31,6 +31,7 @@ struct interface_books {
 	uint64_t overflowed;       /* bookings in the kernel that found no room and are under `other`; a part of booked */
 	uint64_t lost_packets;     /* dropped in the ring before we saw them */
 	uint64_t filtered_packets; /* left out by a filter */
+	uint64_t filtered_more_packets; /* of these, the segments of super-packets beyond the first */
 	uint64_t malformed_packets; /* booked under `-` as far as needed; a part of booked_packets */
 	uint64_t kernel_rx_packets, kernel_rx_bytes, kernel_tx_packets, kernel_tx_bytes;
 	uint64_t kernel_rx_dropped, kernel_tx_dropped;
@@ -46,6 +47,7 @@ struct interface_balance {
 	bool by_direction;              /* compared rx with ingress and tx with egress; else only the sums are known */
 	bool rx_in_packets, tx_in_packets; /* the interface counts wire packets there, not frames */
 	uint64_t booked;                /* on that basis, both directions */
+	uint64_t filtered;              /* the same; whichever way it went */
 	uint64_t on_their_way;          /* not missed yet: see in_flight_packets */
 	uint64_t dropped_behind;        /* booked, then dropped by the driver or still in its queue */
 };

@@ -38,6 +38,11 @@ static void unaccounted(void **state)
 		{ "counts super-packets as frames", { .booked_frames = 100, .booked_packets = 4000,
 		  .kernel_tx_packets = 100 }, 0 },
 		{ "counts segments", { .booked_frames = 100, .booked_packets = 4000, .kernel_tx_packets = 4000 }, 0 },
+		{ "super-packets left out, counted as frames", { .booked_frames = 10, .booked_packets = 400, .ingress_frames = 10,
+		  .ingress_packets = 400, .filtered_packets = 900, .filtered_more_packets = 870, .kernel_rx_packets = 30,
+		  .kernel_tx_packets = 10 }, 0 },
+		{ "super-packets left out, counted as segments", { .booked_frames = 10, .booked_packets = 400,
+		  .filtered_packets = 900, .filtered_more_packets = 870, .kernel_tx_packets = 1300 }, 0 },
 		{ "frames, one missing", { .booked_frames = 100, .booked_packets = 4000, .kernel_tx_packets = 101 }, 1 },
 		{ "segments, one too many", { .booked_frames = 100, .booked_packets = 4000, .kernel_tx_packets = 3999 }, -1 },
 	};

@@ -187,7 +187,7 @@ static void interface_line(FILE *to, const struct interface_books *b, bool colou
 		basis_word(b, &x));
 	if (b->overflowed)
 		fprintf(to, " (of these %" PRIu64 " under other: kernel table full)", b->overflowed);
-	fprintf(to, ", lost %" PRIu64 ", filtered %" PRIu64, b->lost_packets, b->filtered_packets);
+	fprintf(to, ", lost %" PRIu64 ", filtered %" PRIu64, b->lost_packets, x.filtered);
 	if (x.on_their_way)
 		fprintf(to, ", on their way %" PRIu64, x.on_their_way);
 	if (x.dropped_behind)
