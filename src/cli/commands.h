@@ -23,6 +23,7 @@ int cmd_audit(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_rules(int argc, char **argv);
 int cmd_routes(int argc, char **argv);
+int cmd_report(int argc, char **argv);
 int cmd_interfaces(int argc, char **argv);
 int cmd_detach(int argc, char **argv);
 

@@ -46,6 +46,8 @@ struct config_listen {
 	uint16_t port;          /* 0 = a free one */
 };
 
+struct config_reports; /* config_reports.h */
+
 struct config {
 	char path[256];                     /* "" = made from the command line */
 	struct config_interface *interfaces;
@@ -57,6 +59,7 @@ struct config {
 	bool accounts_default;              /* none were written: the sensible ones */
 	struct prefix_set local;            /* empty = the interfaces' own networks, found at start */
 	struct services services;
+	struct config_reports *reports;     /* NULL = nobody listens for them */
 	char kernel_pins[256];              /* directory in a bpffs; "" = unpinned: counting ends with the daemon */
 	uint64_t kernel_keys;               /* per CPU, that a kernel table grows to */
 	char ledger_path[256];
