@@ -8,6 +8,7 @@
 const struct sink_ops *const sink_kinds[] = {
 	&sink_influxdb,
 	&sink_postgresql,
+	&sink_clickhouse,
 	NULL,
 };
 
