@@ -159,6 +159,7 @@ void config_set_defaults(struct config *c)
 {
 	memcpy(c->kernel_pins, KERNEL_PINS_DEFAULT, sizeof KERNEL_PINS_DEFAULT);
 	c->kernel_keys = KERNEL_KEYS_DEFAULT;
+	names_config_default(&c->names);
 	memcpy(c->ledger_path, CONFIG_LEDGER_DEFAULT, sizeof CONFIG_LEDGER_DEFAULT);
 	c->web = (struct config_listen){ .on = true, .address = CONFIG_LISTEN_DEFAULT, .port = CONFIG_PORT_DEFAULT };
 }

@@ -14,6 +14,7 @@
 #include "model/account.h"
 #include "model/interface_books.h"
 #include "model/service.h"
+#include "names/names.h"
 #include "rules/rule_file.h"
 
 #include <stdbool.h>
@@ -59,6 +60,7 @@ struct config {
 	bool accounts_default;              /* none were written: the sensible ones */
 	struct prefix_set local;            /* empty = the interfaces' own networks, found at start */
 	struct services services;
+	struct names_config names;          /* its `given` is the config's */
 	struct config_reports *reports;     /* NULL = nobody listens for them */
 	char kernel_pins[256];              /* directory in a bpffs; "" = unpinned: counting ends with the daemon */
 	uint64_t kernel_keys;               /* per CPU, that a kernel table grows to */

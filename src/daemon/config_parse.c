@@ -37,6 +37,10 @@ static cfg_t *new_cfg(void)
 		KEY("limit"), KEY("series"), KEY("rules"), KEY("socket"), KEY("socket_group"), CFG_END(),
 	};
 	cfg_opt_t kernel_keys[] = { KEY("pins"), KEY("keys"), CFG_END() };
+	cfg_opt_t names_keys[] = {
+		KEY("dns"), KEY("resolver"), KEY("hosts"), KEY("leases"), KEY("neighbours"), KEY("oui"), KEY("given"),
+		KEY("cache"), KEY("rate"), CFG_END(),
+	};
 	cfg_opt_t report_key_keys[] = { KEY("secret_file"), CFG_END() };
 	cfg_opt_t reports_keys[] = {
 		KEY("listen"), KEY("trafstat_secret_file"), CFG_SEC("key", report_key_keys, CFGF_MULTI | CFGF_TITLE), CFG_END(),
@@ -49,6 +53,7 @@ static cfg_t *new_cfg(void)
 		CFG_SEC("interface", interface_keys, CFGF_MULTI | CFGF_TITLE),
 		CFG_SEC("service", service_keys, CFGF_MULTI | CFGF_TITLE),
 		CFG_SEC("account", account_keys, CFGF_MULTI | CFGF_TITLE),
+		CFG_SEC("names", names_keys, CFGF_NONE),
 		CFG_SEC("reports", reports_keys, CFGF_NONE),
 		CFG_SEC("kernel", kernel_keys, CFGF_NONE),
 		CFG_SEC("ledger", ledger_keys, CFGF_NONE),
@@ -62,7 +67,7 @@ static cfg_t *new_cfg(void)
 }
 
 /* Names of the contract that come with a later stage. */
-static const char *const later_top[] = { "names", "routes", "bmp", "geo", "sockets", "influxdb", "postgresql",
+static const char *const later_top[] = { "routes", "bmp", "geo", "sockets", "influxdb", "postgresql",
 					 "clickhouse", "webhook", NULL };
 static const char *const later_account[] = { "columns", NULL };
 

@@ -2,6 +2,7 @@
 /* parts.c -- the table of parts, and their lives side by side. */
 #include "daemon/parts.h"
 
+#include "daemon/names_join.h"
 #include "daemon/reports_part.h"
 
 #include <errno.h>
@@ -10,6 +11,7 @@
 
 /* Opened from the top, stopped and closed from the bottom. */
 static const struct part_ops *const table[] = {
+	&names_part,
 	&reports_part,
 };
 #define PARTS (sizeof table / sizeof *table)

@@ -69,11 +69,13 @@ void pending_defined(struct pending *p)
 	free_accounts(p->first);
 }
 
+#define LEARNT_TEXT_BYTES 32 /* a usual name, with malloc()'s own */
+
 size_t booking_bytes(const struct booking *b)
 {
 	size_t bytes = sizeof *b + b->batch_count * sizeof *b->batches + b->sighting_count * sizeof *b->sightings +
 		       b->series_count * sizeof *b->series + b->interface_count * sizeof *b->interfaces +
-		       b->epoch_count * sizeof *b->epochs;
+		       b->epoch_count * sizeof *b->epochs + b->learnt_count * (sizeof *b->learnt + LEARNT_TEXT_BYTES);
 
 	for (size_t i = 0; i < b->batch_count; i++)
 		bytes += (b->batches[i].room > b->batches[i].count ? b->batches[i].room : b->batches[i].count) *
@@ -382,6 +384,8 @@ static int merge_booking(struct booking *to, struct booking *from)
 			return -ENOMEM;
 	if (append_array((void **)&to->sightings, &to->sighting_count, (void **)&from->sightings,
 			 &from->sighting_count, sizeof *to->sightings) < 0 ||
+	    append_array((void **)&to->learnt, &to->learnt_count, (void **)&from->learnt, &from->learnt_count,
+			 sizeof *to->learnt) < 0 ||
 	    append_array((void **)&to->interfaces, &to->interface_count, (void **)&from->interfaces,
 			 &from->interface_count, sizeof *to->interfaces) < 0)
 		return -ENOMEM;

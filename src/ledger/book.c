@@ -5,6 +5,7 @@
 #include "ledger/account_row.h"
 #include "ledger/changes.h"
 #include "ledger/internal.h"
+#include "ledger/names.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -259,6 +260,8 @@ static int book_all(struct ledger *l, const struct booking *b, struct err *e)
 		r = book_batch(l, &b->batches[i], e);
 	if (r == 0)
 		r = book_sightings(l, b, e);
+	if (r == 0)
+		r = names_book(l, b, e);
 	for (size_t i = 0; i < b->series_count && r == 0; i++)
 		r = book_one_series(l, &b->series[i], e);
 	for (size_t i = 0; i < b->interface_count && r == 0; i++)

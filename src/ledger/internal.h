@@ -29,6 +29,11 @@ struct held_sink {
 	uint64_t hold_bytes;
 };
 
+/* names.c: what is in force for a key; its end; the beginning of another. */
+struct period_statements {
+	sqlite3_stmt *now, *end, *begin;
+};
+
 struct ledger {
 	sqlite3 *db;
 	char *path;
@@ -41,6 +46,8 @@ struct ledger {
 	/* the fixed statements, book.c */
 	sqlite3_stmt *put_device, *put_host, *add_total, *note_batch, *get_interface, *put_interface, *put_meta;
 	sqlite3_stmt *get_epoch, *put_epoch;
+	struct period_statements names, holders;
+	sqlite3_stmt *put_source, *put_vendor;
 	/* changes.c */
 	sqlite3_stmt *get_seq, *put_seq, *note_change, *next_over, *number_change, *is_unsent, *add_unsent;
 	uint64_t seq;     /* of the last change, within a booking's transaction */

@@ -6,6 +6,7 @@
 #include "ledger/changes.h"
 #include "ledger/file.h"
 #include "ledger/internal.h"
+#include "ledger/names.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -36,6 +37,7 @@ static void disconnect(struct ledger *l)
 {
 	ledger_tables_close(l);
 	book_close(l);
+	names_close_statements(l);
 	changes_close(l);
 	sqlite3_close_v2(l->db);
 	l->db = NULL;

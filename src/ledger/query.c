@@ -6,6 +6,7 @@
 #include "base/prefix.h"
 #include "base/text.h"
 #include "ledger/account_row.h"
+#include "ledger/names.h"
 #include "ledger/reader.h"
 
 #include <errno.h>
@@ -203,6 +204,24 @@ static int append_sort(sqlite3_str *s, const struct plan *p, struct err *e)
 	return 0;
 }
 
+/* What a name is the name of: the host where records have it, else the device. */
+static const char *named_by(const struct account *a)
+{
+	for (size_t i = 0; i < a->stored_count; i++)
+		if (a->stored[i] == FIELD_HOST)
+			return field_name(FIELD_HOST);
+	return field_name(FIELD_MAC);
+}
+
+/* Names are joined by the record's time; everything else is a column. */
+static void append_key(sqlite3_str *s, const struct plan *p, enum field f)
+{
+	if (f == FIELD_NAME)
+		names_append_expression(s, "", named_by(p->account));
+	else
+		sqlite3_str_appendf(s, "\"%w\"", field_name(f));
+}
+
 static void append_selected(sqlite3_str *s, const struct plan *p)
 {
 	enum bytes_basis basis = p->q->basis < 0 ? p->account->bytes : (enum bytes_basis)p->q->basis;
@@ -213,8 +232,10 @@ static void append_selected(sqlite3_str *s, const struct plan *p)
 	sqlite3_str_appendall(s, "SELECT ");
 	if (p->q->every_s)
 		sqlite3_str_appendall(s, "window - (window % ?3 + ?3) % ?3, ");
-	for (size_t i = 0; i < p->by_count; i++)
-		sqlite3_str_appendf(s, "\"%w\", ", field_name(p->by[i]));
+	for (size_t i = 0; i < p->by_count; i++) {
+		append_key(s, p, p->by[i]);
+		sqlite3_str_appendall(s, ", ");
+	}
 	for (unsigned i = 0; i < count; i++) {
 		const char *name = counters[i].name;
 		size_t len = strlen(name);
@@ -245,6 +266,24 @@ static int append_lengths(sqlite3_str *s, struct ledger_reader *r, const struct 
 
 #define FIRST_WHERE 5
 
+static void append_condition(sqlite3_str *s, const struct plan *p, size_t i)
+{
+	enum field f = p->q->where[i].field;
+	const char *value = p->q->where[i].value;
+	int at = FIRST_WHERE + (int)i;
+
+	/* a set of few hosts, before their names are looked for record by record */
+	if (f == FIELD_NAME && strcmp(value, "-") != 0 && strcmp(value, "other") != 0)
+		sqlite3_str_appendf(s, " AND \"%w\" IN (SELECT key FROM name WHERE name = ?%d)", named_by(p->account), at);
+	if (p->where[i].kind == CONDITION_PREFIX) {
+		sqlite3_str_appendf(s, " AND in_prefix(\"%w\", ?%d)", field_name(f), at);
+		return;
+	}
+	sqlite3_str_appendall(s, " AND ");
+	append_key(s, p, f);
+	sqlite3_str_appendf(s, " = ?%d", at);
+}
+
 static int append_query(sqlite3_str *s, struct ledger_reader *r, const struct plan *p, struct err *e)
 {
 	unsigned keys = (p->q->every_s != 0) + (unsigned)p->by_count;
@@ -254,9 +293,7 @@ static int append_query(sqlite3_str *s, struct ledger_reader *r, const struct pl
 	if (x < 0)
 		return x;
 	for (size_t i = 0; i < p->q->where_count; i++)
-		sqlite3_str_appendf(s, p->where[i].kind == CONDITION_PREFIX ? " AND in_prefix(\"%w\", ?%d)"
-									    : " AND \"%w\" = ?%d",
-				    field_name(p->q->where[i].field), FIRST_WHERE + (int)i);
+		append_condition(s, p, i);
 	sqlite3_str_appendall(s, " GROUP BY ");
 	for (unsigned i = 0; i < keys; i++)
 		sqlite3_str_appendf(s, "%s%u", i ? ", " : "", i + 1);

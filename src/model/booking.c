@@ -8,6 +8,13 @@ struct booking *booking_new(void)
 	return calloc(1, sizeof(struct booking));
 }
 
+void learnt_free(struct learnt *l, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(l[i].text);
+	free(l);
+}
+
 void booking_free(struct booking **pb)
 {
 	struct booking *b = *pb;
@@ -20,6 +27,7 @@ void booking_free(struct booking **pb)
 	}
 	for (size_t i = 0; i < b->series_count; i++)
 		account_unref(&b->series[i].account);
+	learnt_free(b->learnt, b->learnt_count);
 	free(b->batches);
 	free(b->sightings);
 	free(b->series);

@@ -45,6 +45,16 @@ struct booked_epoch {
 	uint64_t number;                        /* all epochs of the generation up to this one are booked */
 };
 
+/* What became known of a host or a device, from now on (names/names.h). */
+struct learnt {
+	enum { LEARNT_NAME, LEARNT_HOLDER, LEARNT_VENDOR } what;
+	struct addr host;      /* ADDR_NONE: the key is the device */
+	uint64_t mac;          /* key form; of LEARNT_HOLDER: who holds the host, 0 = nobody any more */
+	int64_t since_utc_s;
+	char source[8];        /* of a name: config, lease, hosts, dns */
+	char *text;            /* the name or vendor; NULL = none any more; the booking's */
+};
+
 struct booking {
 	struct booking *next;        /* for the owner's queue */
 	int64_t taken_utc_s;
@@ -58,9 +68,12 @@ struct booking {
 	size_t interface_count;
 	struct booked_epoch *epochs;
 	size_t epoch_count;
+	struct learnt *learnt;
+	size_t learnt_count;
 	bool tried;                  /* it may be in the ledger already, should the answer have got lost: never merged */
 };
 
+void learnt_free(struct learnt *l, size_t count); /* the array and its texts */
 struct booking *booking_new(void);      /* NULL: no memory */
 void booking_free(struct booking **b);  /* accepts NULL; drops the account references */
 
