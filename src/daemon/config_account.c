@@ -4,8 +4,10 @@
 #include "daemon/config_internal.h"
 
 #include "base/text.h"
+#include "model/columns.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define DAY_S 86400u
@@ -156,6 +158,66 @@ static void load_parties(struct config_loader *l, cfg_t *s, struct account *a)
 	}
 }
 
+/* The alias of a label or of a metric. */
+static bool is_metric_name(const char *alias)
+{
+	return alias[strspn(alias, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")] == '\0' &&
+	       strncmp(alias, "nettally_", 9) != 0;
+}
+
+/* A metric is of one account. */
+static const struct account *who_has_metric(const struct config *c, const char *alias)
+{
+	for (size_t i = 0; i < c->account_count; i++)
+		for (size_t k = 0; c->accounts[i]->columns && k < c->accounts[i]->columns->count; k++) {
+			const struct column_map *m = &c->accounts[i]->columns->at[k];
+
+			if (m->of == COLUMN_OF_COUNTER && strcmp(m->alias, alias) == 0)
+				return c->accounts[i];
+		}
+	return NULL;
+}
+
+static void load_column(struct config_loader *l, struct account *a, const struct config_value *v)
+{
+	const struct column_map *m = &a->columns->at[a->columns->count];
+	const struct account *other;
+	struct err e;
+
+	if (columns_add(a->columns, a, v->text, &e) < 0)
+		config_problem(&l->p, v->line, "columns: %s", e.msg);
+	else if (!is_metric_name(m->alias))
+		config_problem(&l->p, v->line, "columns: '%s' is no name in /metrics: letters, digits and _; not nettally_...",
+			       m->alias);
+	else if (m->of == COLUMN_OF_TIME || m->of == COLUMN_OF_LENGTH || m->of == COLUMN_OF_NODE)
+		config_problem(&l->p, v->line, "columns: '%s': a sample in /metrics has no window and no node", m->alias);
+	else if (m->of == COLUMN_OF_COUNTER && (other = who_has_metric(l->c, m->alias)))
+		config_problem(&l->p, v->line, "columns: account %s has a metric '%s' already", other->name, m->alias);
+}
+
+/* How its samples in /metrics are called. */
+static void load_columns(struct config_loader *l, cfg_t *s, struct account *a)
+{
+	const struct config_value *v = config_value_at(s, "columns", 0);
+	size_t before = l->p.count;
+	bool counter = false;
+
+	if (!v)
+		return;
+	a->columns = calloc(1, sizeof *a->columns);
+	if (!a->columns) {
+		config_problem(&l->p, v->line, "out of memory");
+		return;
+	}
+	for (unsigned i = 0; (v = config_value_at(s, "columns", i)); i++)
+		load_column(l, a, v);
+	for (size_t i = 0; i < a->columns->count; i++)
+		counter = counter || a->columns->at[i].of == COLUMN_OF_COUNTER;
+	if (!counter && l->p.count == before)
+		config_problem(&l->p, config_value_at(s, "columns", 0)->line,
+			       "columns: none is a counter; write e.g. \"node_bytes_total=rx_bytes+tx_bytes\"");
+}
+
 void config_load_account(struct config_loader *l, cfg_t *s, const struct config_statement *st)
 {
 	static const struct config_word bases[] = { { "l2", BYTES_L2 }, { "l3", BYTES_L3 }, { 0 } };
@@ -185,6 +247,8 @@ void config_load_account(struct config_loader *l, cfg_t *s, const struct config_
 	config_read_number(l, s, "series", 1000000, &a->series);
 	if (l->p.count == before && !l->p.more && account_finish(a, &e) < 0)
 		config_problem(&l->p, config_text_line(l->text, st, "by"), "%s", e.msg);
+	if (l->p.count == before && !l->p.more)
+		load_columns(l, s, a);
 	by_rule = config_load_rules(l, s, a, st->line, &rules);
 	if (l->p.count == before && !l->p.more) {
 		account_ref(a);

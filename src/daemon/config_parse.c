@@ -34,7 +34,8 @@ static cfg_t *new_cfg(void)
 	cfg_opt_t service_keys[] = { KEY("tcp"), KEY("udp"), CFG_END() };
 	cfg_opt_t account_keys[] = {
 		KEY("from"), KEY("by"), KEY("of"), KEY("self"), KEY("groups"), KEY("every"), KEY("keep"), KEY("bytes"),
-		KEY("limit"), KEY("series"), KEY("rules"), KEY("socket"), KEY("socket_group"), CFG_END(),
+		KEY("limit"), KEY("series"), KEY("rules"), KEY("socket"), KEY("socket_group"), KEY("columns"),
+		CFG_END(),
 	};
 	cfg_opt_t kernel_keys[] = { KEY("pins"), KEY("keys"), CFG_END() };
 	cfg_opt_t names_keys[] = {
@@ -69,7 +70,6 @@ static cfg_t *new_cfg(void)
 /* Names of the contract that come with a later stage. */
 static const char *const later_top[] = { "routes", "bmp", "geo", "sockets", "influxdb", "postgresql",
 					 "clickhouse", "webhook", NULL };
-static const char *const later_account[] = { "columns", NULL };
 
 static bool is_one_of(const char *const *names, const char *name)
 {
@@ -81,11 +81,11 @@ static bool is_one_of(const char *const *names, const char *name)
 
 static void complain_unknown(struct config_problems *p, unsigned line, const cfg_t *section, const char *name)
 {
-	bool account = strcmp(section->name, "account") == 0, top = strcmp(section->name, "root") == 0;
+	bool top = strcmp(section->name, "root") == 0;
 	char known[256] = "";
 	size_t used = 0;
 
-	if ((top && is_one_of(later_top, name)) || (account && is_one_of(later_account, name))) {
+	if (top && is_one_of(later_top, name)) {
 		config_problem(p, line, "%s: not supported by this version", name);
 		return;
 	}

@@ -23,6 +23,8 @@ struct keep {
 	uint32_t age_s;    /* ... stay this long, then are summed into the next; 0 = for ever */
 };
 
+struct columns;
+
 struct account {
 	atomic_uint refs;
 	char name[ACCOUNT_NAME_MAX]; /* [a-z][a-z0-9_]*, so that it can be a table and a metric */
@@ -40,6 +42,7 @@ struct account {
 	/* with `rule` among the keys: */
 	size_t rule_count;
 	uint32_t *rules;             /* ids in struct strings, in the file's order; 0 until account_intern_rules() */
+	struct columns *columns;     /* its names in /metrics (model/columns.h), NULL = the usual ones */
 	/* derived by account_finish() */
 	bool party;                  /* packets with a key of a party: records have rx_ and tx_ counters */
 	uint64_t bases;              /* FIELD_MAC, FIELD_HOST: what its keys of a party are, or are derived from */

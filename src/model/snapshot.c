@@ -84,3 +84,23 @@ void snapshot_box_free(struct snapshot_box **pb)
 	free(*pb);
 	*pb = NULL;
 }
+
+const char *snapshot_key_text(const struct snapshot *s, const struct account *a, const uint8_t *key, enum field f,
+			      char scratch[static KEY_TEXT_MAX])
+{
+	const struct key_layout *l = &a->layout;
+	struct addr host = { 0 };
+	uint64_t mac = 0;
+	const char *name;
+
+	if (f != FIELD_NAME)
+		return key_text(l, key, f, s->strings, scratch, NULL);
+	if (key_field_is_other(l, key, key_has(l, FIELD_HOST) ? FIELD_HOST : FIELD_MAC))
+		return "other";
+	if (key_has(l, FIELD_HOST))
+		key_get_addr(l, key, FIELD_HOST, &host);
+	else
+		memcpy(&mac, key + l->at[FIELD_MAC], sizeof mac);
+	name = s->name_of ? s->name_of(s->name_arg, &host, mac, scratch) : NULL;
+	return name ? name : "-";
+}

@@ -7,6 +7,7 @@
 #define NETTALLY_MODEL_SNAPSHOT_H
 
 #include "model/account.h"
+#include "model/columns.h"
 #include "model/counters.h"
 #include "model/facts.h"
 #include "model/interface_books.h"
@@ -74,7 +75,14 @@ struct snapshot {
 	struct facts facts;                  /* what the daemon's other parts say of themselves */
 	uint64_t table_entries, table_limit; /* the grain table, at the last tick */
 	const struct strings *strings;       /* outlives every snapshot */
+	/* What a host (or the device of a MAC, in key form) is called now; any thread. NULL: no names are known. */
+	const char *(*name_of)(const void *arg, const struct addr *host, uint64_t mac, char scratch[static KEY_TEXT_MAX]);
+	const void *name_arg;
 };
+
+/* A key's field as text, `name` too. As key_text(). */
+const char *snapshot_key_text(const struct snapshot *s, const struct account *a, const uint8_t *key, enum field f,
+			      char scratch[static KEY_TEXT_MAX]);
 
 struct snapshot *snapshot_new(void);     /* refs = 1; NULL: no memory */
 struct snapshot *snapshot_ref(struct snapshot *s);

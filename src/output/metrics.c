@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "output/buffer.h"
 #include "output/facts.h"
+#include "output/metrics_columns.h"
 #include "output/metrics_rules.h"
 #include "output/status.h"
 
@@ -179,7 +180,6 @@ struct sample {
 	const struct snapshot *snapshot;
 	const struct account *account;
 	const char *family;
-	bool bytes; /* else packets */
 };
 
 /* `direction` is taken by receive and transmit where the record has both. */
@@ -189,7 +189,7 @@ static const char *label_name(const struct account *a, enum field f)
 }
 
 static void put_sample(struct buffer *b, const struct sample *x, const struct snapshot_series *r, const char *direction,
-		       const struct tally *t)
+		       uint64_t value)
 {
 	const struct account *a = x->account;
 	char text[KEY_TEXT_MAX];
@@ -202,36 +202,115 @@ static void put_sample(struct buffer *b, const struct sample *x, const struct sn
 			buffer_char(b, ',');
 		buffer_puts(b, label_name(a, a->by[i]));
 		buffer_char(b, '=');
-		buffer_label(b, key_text(&a->layout, r->key, a->by[i], x->snapshot->strings, text, NULL));
+		buffer_label(b, snapshot_key_text(x->snapshot, a, r->key, a->by[i], text));
 	}
 	if (direction) {
 		buffer_puts(b, ",direction=");
 		buffer_label(b, direction);
 	}
 	buffer_char(b, '}');
-	put_value(b, x->bytes ? tally_bytes(t, a->bytes) : t->packets);
+	put_value(b, value);
 }
 
-static void put_account_family(struct buffer *b, const struct snapshot *s, const struct snapshot_account *sa, bool bytes)
+/* What rx_ and tx_ counters are in one family: "receive" and "transmit". */
+static const char *direction_of(const struct account *a, const char *counter)
 {
-	const struct account *a = sa->account;
-	char family[ACCOUNT_NAME_MAX + 32], help[128];
-	struct sample x = { s, a, family, bytes };
+	return !a->party ? NULL : counter[0] == 'r' ? "receive" : "transmit";
+}
 
-	account_family(a, bytes ? "bytes" : "packets", family, sizeof family);
-	snprintf(help, sizeof help, "%s of account %s%s", bytes ? (a->bytes == BYTES_L2 ? "l2 bytes" : "l3 bytes") : "packets",
+static void put_help(struct buffer *b, const struct account *a, const char *family, const char *unit, bool is_bytes)
+{
+	char help[160];
+
+	snprintf(help, sizeof help, "%s of account %s%s",
+		 !is_bytes ? unit : account_has_deliveries(a) ? "payload bytes" : a->bytes == BYTES_L2 ? "l2 bytes" : "l3 bytes",
 		 a->name, a->party ? ", received and transmitted by the party" : "");
 	put_family(b, family, "counter", help);
+}
+
+/* rx_bytes and tx_bytes are one family, bytes; so are the packets. */
+static void put_account_family(struct buffer *b, const struct snapshot *s, const struct snapshot_account *sa, unsigned which)
+{
+	const struct account *a = sa->account;
+	char family[ACCOUNT_NAME_MAX + 32];
+	struct sample x = { s, a, family };
+	unsigned count, step = a->party ? 2 : 1;
+	const struct account_counter *counters = account_counters(a, &count);
+	const struct account_counter *first = &counters[which];
+	const char *unit = first->name + (a->party ? 3 : 0);
+
+	account_family(a, unit, family, sizeof family);
+	put_help(b, a, family, unit, first->is_bytes);
 	if (account_has_rules(a)) {
-		metrics_rules(b, s, sa, &(struct metrics_family){ family, bytes });
+		metrics_rules(b, s, sa, &(struct metrics_family){ family, first->is_bytes });
 		return;
 	}
-	for (size_t i = 0; i < sa->series_count; i++) {
-		const struct snapshot_series *r = &sa->series[i];
+	for (size_t i = 0; i < sa->series_count; i++)
+		for (unsigned k = which; k < count; k += step * (a->party ? 1 : count))
+			put_sample(b, &x, &sa->series[i], direction_of(a, counters[k].name),
+				   counters[k].get(&sa->series[i].total, a->bytes));
+}
 
-		put_sample(b, &x, r, a->party ? "receive" : NULL, &r->total.rx);
-		if (a->party)
-			put_sample(b, &x, r, "transmit", &r->total.tx);
+static struct column_map *add_map(struct columns *c, enum column_of of, const char *alias)
+{
+	struct column_map *m = &c->at[c->count++];
+
+	*m = (struct column_map){ .of = of };
+	snprintf(m->alias, sizeof m->alias, "%s", alias);
+	return m;
+}
+
+static void put_merged_side(struct buffer *b, const struct snapshot *s, const struct snapshot_account *sa, const char *family,
+			    const struct account_counter *counter)
+{
+	const struct account *a = sa->account;
+	char name[COLUMN_ALIAS_MAX];
+	struct columns c = { 0 };
+	struct column_map *m;
+
+	for (size_t i = 0; i < a->by_count; i++)
+		add_map(&c, COLUMN_OF_KEY, label_name(a, a->by[i]))->field = a->by[i];
+	if (a->party) {
+		m = add_map(&c, COLUMN_OF_CONSTANT, "direction");
+		snprintf(m->constant, sizeof m->constant, "%s", direction_of(a, counter->name));
+	}
+	snprintf(name, sizeof name, "nettally_%.*s", COLUMN_ALIAS_MAX - 10, family);
+	m = add_map(&c, COLUMN_OF_COUNTER, name);
+	m->counters = counter_of_name(a, counter->name, strlen(counter->name));
+	metrics_columns(b, s, sa, &c, true);
+}
+
+/* Two hosts may have one name: the usual families, but equal labels are one sample. */
+static void put_merged(struct buffer *b, const struct snapshot *s, const struct snapshot_account *sa, unsigned which)
+{
+	const struct account *a = sa->account;
+	unsigned count;
+	const struct account_counter *counters = account_counters(a, &count);
+	const char *unit = counters[which].name + (a->party ? 3 : 0);
+	char family[ACCOUNT_NAME_MAX + 32];
+
+	account_family(a, unit, family, sizeof family);
+	put_help(b, a, family, unit, counters[which].is_bytes);
+	put_merged_side(b, s, sa, family, &counters[which]);
+	if (a->party)
+		put_merged_side(b, s, sa, family, &counters[which + 2]);
+}
+
+static void put_account(struct buffer *b, const struct snapshot *s, const struct snapshot_account *sa)
+{
+	const struct account *a = sa->account;
+	unsigned count;
+
+	account_counters(a, &count);
+	if (a->columns) {
+		metrics_columns(b, s, sa, a->columns, false);
+		return;
+	}
+	for (unsigned k = a->party ? count / 2 : count; k-- > 0;) {
+		if (metrics_may_merge(a))
+			put_merged(b, s, sa, k);
+		else
+			put_account_family(b, s, sa, k);
 	}
 }
 
@@ -267,9 +346,7 @@ void metrics_text(FILE *to, const struct snapshot *s)
 	if (s->ledger.state != LEDGER_NONE)
 		put_ledger(&b, &s->ledger);
 	facts_metrics(&b, &s->facts);
-	for (size_t i = 0; i < s->account_count; i++) {
-		put_account_family(&b, s, &s->accounts[i], true);
-		put_account_family(&b, s, &s->accounts[i], false);
-	}
+	for (size_t i = 0; i < s->account_count; i++)
+		put_account(&b, s, &s->accounts[i]);
 	buffer_flush(&b);
 }
