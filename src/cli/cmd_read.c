@@ -4,6 +4,8 @@
 #include "capture/filter.h"
 #include "capture/pcapfile.h"
 #include "cli/commands.h"
+#include "cli/read_derive.h"
+#include "cli/read_known.h"
 #include "cli/read_report.h"
 #include "cli/read_rules.h"
 #include "cli/read_stream.h"
@@ -37,6 +39,8 @@ struct reader {
 	const char *filter;
 	struct link_filter filters[READ_LINKTYPES_MAX];
 	unsigned filter_count;
+	uint64_t fields;           /* of `by` */
+	struct read_known known;   /* for derived keys */
 	const char *rules_path;    /* NULL = by keys */
 	struct read_rules rules;
 	enum format format;
@@ -54,11 +58,15 @@ static const char read_help[] =
 	"Accounts capture files (pcap, pcapng; - is standard input) and prints who moved how much.\n"
 	"\n"
 	"  --by KEY[,KEY]       what to count by (default: host): mac host src_mac dst_mac src_host dst_host\n"
-	"                       src_port dst_port interface direction vlan ethertype proto service\n"
+	"                       src_port dst_port interface direction vlan ethertype proto service; what an\n"
+	"                       address belongs to: prefix origin_as neighbour_as transit_as as_path country\n"
+	"                       (with --routes, --geo), name vendor (hosts file, list of vendors)\n"
 	"  --of local|remote|both  which ends of a packet (default: both)\n"
 	"  --local CIDR         a local network, may be repeated (default: the private ranges)\n"
 	"  --filter EXPR        only packets that match the pcap expression\n"
 	"  --rules FILE         count by the rules of a file: lines `identifier;pcap expression`\n"
+	"  --routes MRTFILE     a routing table, for prefix, as_path and the AS keys\n"
+	"  --geo MMDB           countries\n"
 	"  --service NAME=tcp:PORT|udp:PORT  a named service, may be repeated\n"
 	"  --every DUR          a record per window: 10s 1min 1h (aligned to UTC, by the packets' clock)\n"
 	"  --bytes l2|l3        frames as on the wire (default), or IP datagrams\n"
@@ -170,8 +178,8 @@ static int take_option(struct reader *r, int id, const char *value, struct err *
 	case OPT_LIMIT: return parse_limit(&r->report.limit, value, e);
 	case OPT_FORMAT: r->format_given = true; return format_parse(&r->format, value, e);
 	case OPT_RULES: r->rules_path = value; return 0;
-	case OPT_ROUTES: return err_set(e, -ENOTSUP, "--routes is not supported by this version");
-	default: return err_set(e, -ENOTSUP, "--geo is not supported by this version");
+	case OPT_ROUTES: r->known.routes_path = value; return 0;
+	default: r->known.geo_path = value; return 0;
 	}
 }
 
@@ -211,7 +219,12 @@ static int prepare(struct reader *r, struct err *e)
 	ret = services_intern(&r->services, r->strings, e);
 	if (ret < 0)
 		return ret;
-	fields = a->layout.fields | (g->window_s ? FIELD_BIT(FIELD_WINDOW) : 0);
+	for (size_t i = 0; i < a->by_count; i++)
+		r->fields |= FIELD_BIT(a->by[i]);
+	if (read_is_derived(r->fields) && (ret = read_known_open(&r->known, r->fields, r->strings, e)) < 0)
+		return ret;
+	fields = (read_is_derived(r->fields) ? read_base_fields(r->fields, a->bases) : a->layout.fields) |
+		 (g->window_s ? FIELD_BIT(FIELD_WINDOW) : 0);
 	ret = key_layout_make(&g->layout, fields, e);
 	if (ret < 0)
 		return ret;
@@ -313,6 +326,20 @@ static int open_output(struct reader *r, struct err *e)
 	return ret < 0 ? ret : read_report_columns(&r->report, r->count.grain.window_s != 0, r->out, e);
 }
 
+static int write_rows(struct reader *r, struct count *c, struct err *e)
+{
+	struct count derived = { 0 };
+	int ret;
+
+	if (!read_is_derived(r->fields))
+		return read_report_rows(&r->report, c, r->out, e);
+	ret = read_derive(c, r->fields, r->account->bases, &r->known.attributor, &derived, e);
+	if (ret == 0)
+		ret = read_report_rows(&r->report, &derived, r->out, e);
+	count_close(&derived);
+	return ret;
+}
+
 /* The last rows, and the end of the output. */
 static int print_report(struct reader *r)
 {
@@ -321,7 +348,7 @@ static int print_report(struct reader *r)
 
 	if (ret == 0)
 		ret = r->rules_path ? read_rules_rows(&r->rules, &r->report, INT64_MAX, r->out, &e) :
-				      read_report_rows(&r->report, &r->count, r->out, &e);
+				      write_rows(r, &r->count, &e);
 	if (ret < 0) {
 		output_close(&r->out, NULL);
 		return fail(EXIT_FAILED, "read", &e);
@@ -359,7 +386,7 @@ static int print_closed(struct reader *r, struct err *e)
 	r->stream.printed_before_s = boundary;
 	ret = open_output(r, e);
 	if (ret == 0)
-		ret = read_report_rows(&r->report, &closed, r->out, e);
+		ret = write_rows(r, &closed, e);
 	count_close(&closed);
 	return ret < 0 ? ret : output_flush(r->out);
 }
@@ -420,6 +447,7 @@ static void reader_free(struct reader *r)
 	for (unsigned i = 0; i < r->filter_count; i++)
 		filter_close(&r->filters[i].filter);
 	count_close(&r->count);
+	read_known_close(&r->known);
 	read_rules_close(&r->rules);
 	account_unref(&r->account);
 	services_free(&r->services);

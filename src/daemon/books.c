@@ -282,83 +282,18 @@ static void add_entry(struct books *b, uint64_t delta_key[static KEY_WORDS_MAX],
 		add_counters(counters, t);
 }
 
-static void put_field(const struct key_layout *l, uint8_t *key, enum field f, const void *value)
+/* An entry on its way through derive_keys(). */
+struct derived {
+	struct books *books;
+	int64_t window_s;
+	const struct party_tally *tally;
+};
+
+static void add_derived(void *arg, uint64_t key[static KEY_WORDS_MAX])
 {
-	if (key_has(l, f))
-		memcpy(key + l->at[f], value, field_width(f));
-}
+	const struct derived *d = arg;
 
-/* What the grain booked under `other` belongs to none, so what is derived from it is `other` too. */
-static bool is_other(const struct account *a, const struct grain *g, const uint8_t *key)
-{
-	return (a->bases & FIELD_BIT(FIELD_HOST) && key_field_is_other(&g->layout, key, FIELD_HOST)) ||
-	       (a->bases & FIELD_BIT(FIELD_MAC) && key_field_is_other(&g->layout, key, FIELD_MAC));
-}
-
-static void set_derived_other(const struct key_layout *l, uint8_t *key)
-{
-	for (uint64_t left = l->fields & FIELDS_DERIVED; left; left &= left - 1) {
-		enum field f = (enum field)__builtin_ctzll(left);
-
-		memset(key + l->at[f], 0xff, field_width(f));
-	}
-}
-
-static void find_derived(const struct account *a, const struct books_light *light, const uint8_t *key, struct attribution *ret)
-{
-	const struct key_layout *l = &light->grain->layout;
-	uint32_t router = light->interface;
-	struct addr host = { 0 };
-	uint64_t mac = 0;
-
-	*ret = (struct attribution){ 0 };
-	if (!light->attributor)
-		return;
-	if (a->bases & FIELD_BIT(FIELD_HOST))
-		key_get_addr(l, key, FIELD_HOST, &host);
-	if (a->bases & FIELD_BIT(FIELD_MAC))
-		memcpy(&mac, key + l->at[FIELD_MAC], sizeof mac);
-	if (key_has(l, FIELD_ROUTER))
-		memcpy(&router, key + l->at[FIELD_ROUTER], sizeof router);
-	light->attributor->find(light->attributor->arg, a->layout.fields & FIELDS_DERIVED, router, &host, mac, ret);
-}
-
-static void put_derived(const struct key_layout *l, uint8_t *key, const struct attribution *at)
-{
-	put_field(l, key, FIELD_PREFIX, &at->prefix);
-	put_field(l, key, FIELD_AS_PATH, &at->as_path);
-	put_field(l, key, FIELD_ORIGIN_AS, &at->origin_as);
-	put_field(l, key, FIELD_NEIGHBOUR_AS, &at->neighbour_as);
-	put_field(l, key, FIELD_COUNTRY, &at->country);
-	put_field(l, key, FIELD_VENDOR, &at->vendor);
-}
-
-/* By each AS on the path the entry is booked once: sums over `transit_as` are larger than the traffic. */
-static void add_derived(struct books *b, const struct books_light *light, const uint8_t *key,
-			uint64_t delta_key[static KEY_WORDS_MAX], int64_t window_s, const struct party_tally *t)
-{
-	const struct key_layout *l = &b->delta_layout;
-	uint64_t one[KEY_WORDS_MAX];
-	struct attribution at;
-
-	if (is_other(b->account, light->grain, key)) {
-		set_derived_other(l, (uint8_t *)delta_key);
-		add_entry(b, delta_key, window_s, t);
-		return;
-	}
-	find_derived(b->account, light, key, &at);
-	put_derived(l, (uint8_t *)delta_key, &at);
-	if (!key_has(l, FIELD_TRANSIT_AS) || at.transit_count == 0) {
-		add_entry(b, delta_key, window_s, t);
-		return;
-	}
-	for (size_t i = 0; i < at.transit_count; i++) {
-		uint64_t as = AS_KEY(at.transit[i]);
-
-		memcpy(one, delta_key, sizeof one);
-		put_field(l, (uint8_t *)one, FIELD_TRANSIT_AS, &as);
-		add_entry(b, one, window_s, t);
-	}
+	add_entry(d->books, key, d->window_s, d->tally);
 }
 
 void books_add(struct books *b, const struct books_light *light, const uint8_t *key, const struct party_tally *t)
@@ -379,10 +314,15 @@ void books_add(struct books *b, const struct books_light *light, const uint8_t *
 	window_s = window_start(window_s, a->every_s);
 	key_project(&b->delta_layout, (uint8_t *)delta_key, l, key);
 	memcpy((uint8_t *)delta_key + b->delta_layout.at[FIELD_WINDOW], &window_s, sizeof window_s);
-	if (a->layout.fields & FIELDS_DERIVED)
-		add_derived(b, light, key, delta_key, window_s, &tally);
-	else
+	if (!(a->layout.fields & FIELDS_DERIVED)) {
 		add_entry(b, delta_key, window_s, &tally);
+		return;
+	}
+	const struct derivation d = {
+		.from = l, .to = &b->delta_layout, .bases = a->bases, .attributor = light->attributor, .router = light->interface,
+	};
+	struct derived entry = { b, window_s, &tally };
+	derive_keys(&d, key, delta_key, add_derived, &entry);
 }
 
 static struct batch *batch_for(struct booking *booking, struct books *b, int64_t window_s, size_t from)

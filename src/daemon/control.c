@@ -44,6 +44,8 @@ struct control {
 	uint64_t dropped, arrived;
 	const char *what;         /* in messages */
 	struct control_teller teller; /* tell NULL: clients ask */
+	bool (*ask)(void *arg, struct slice line, FILE *to);
+	void *ask_arg;
 	char path[sizeof ((struct sockaddr_un *)NULL)->sun_path];
 	struct client clients[CLIENTS_MAX];
 };
@@ -89,12 +91,34 @@ static void client_write(struct client *c)
 	client_close(c);
 }
 
+/* 1 = it was meant and has answered. */
+static int ask_others(struct client *c, size_t line_len)
+{
+	FILE *to = open_memstream(&c->answer, &c->answer_len);
+	bool meant;
+
+	if (!to)
+		return -ENOMEM;
+	meant = c->control->ask(c->control->ask_arg, (struct slice){ c->request, line_len }, to);
+	if (fclose(to) != 0)
+		return -ENOMEM;
+	if (meant)
+		return 1;
+	free(c->answer);
+	c->answer = NULL;
+	return 0;
+}
+
 static int make_answer(struct client *c, size_t line_len, struct snapshot *s)
 {
 	const struct control_teller *t = &c->control->teller;
+	int r;
 
 	if (t->tell)
 		return t->tell(t->arg, &c->answer, &c->answer_len, s);
+	r = c->control->ask ? ask_others(c, line_len) : 0;
+	if (r)
+		return r < 0 ? r : 0;
 	return control_answer(&c->answer, &c->answer_len, (struct slice){ c->request, line_len }, s);
 }
 
@@ -297,6 +321,12 @@ int control_open_teller(struct control **ret, struct loop *loop, struct snapshot
 			struct err *e)
 {
 	return open_as(ret, loop, box, t, e);
+}
+
+void control_set_asked(struct control *k, bool (*ask)(void *arg, struct slice line, FILE *to), void *arg)
+{
+	k->ask = ask;
+	k->ask_arg = arg;
 }
 
 int control_set_group(struct control *k, const char *group, struct err *e)

@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "base/loop.h"
+#include "base/slice.h"
 #include "model/snapshot.h"
 
 struct control;
@@ -20,6 +21,8 @@ struct control;
  * `group` "" = none. */
 int control_open(struct control **ret, struct loop *loop, struct snapshot_box *box, const char *path, const char *group,
 		 struct err *e);
+/* Who is asked before the lines above are looked at: writes the answer to `to`; false: it is not meant. */
+void control_set_asked(struct control *c, bool (*ask)(void *arg, struct slice line, FILE *to), void *arg);
 /* A socket that asks nothing: who connects is told `tell`'s text, then end of file. Limits and modes as above. */
 struct control_teller {
 	const char *path, *group;

@@ -268,6 +268,13 @@ static int open_pipeline(struct daemon *d, struct err *e)
 	return d->ledger ? pipeline_load(d->pipeline, d->ledger, e) : 0;
 }
 
+static bool ask_parts(void *arg, struct slice line, FILE *to)
+{
+	const struct daemon *d = arg;
+
+	return parts_ask(d->parts, line, to);
+}
+
 /* Beside the ledger always, so that `--ledger FILE` finds its daemon; in the common place where
  * no other daemon is. */
 static int open_controls(struct daemon *d, struct err *e)
@@ -292,6 +299,9 @@ static int open_controls(struct daemon *d, struct err *e)
 			return e->code;
 		log_info("%s", e->msg);
 	}
+	for (size_t i = 0; i < 2; i++)
+		if (d->controls[i])
+			control_set_asked(d->controls[i], ask_parts, d);
 	return 0;
 }
 

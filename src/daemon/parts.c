@@ -101,10 +101,27 @@ void parts_close(struct parts **pp)
 	*pp = NULL;
 }
 
-void *parts_find(struct parts *p, const char *name)
+static bool is_asked(const struct part_ops *ops, struct slice line)
 {
-	for (size_t i = 0; p && i < PARTS; i++)
-		if (table[i] && strcmp(table[i]->name, name) == 0)
-			return p->at[i];
-	return NULL;
+	size_t len = strlen(ops->name);
+
+	return ops->ask && line.len >= len && memcmp(line.at, ops->name, len) == 0 &&
+	       (line.len == len || line.at[len] == ' ' || line.at[len] == '\r');
+}
+
+bool parts_ask(struct parts *p, struct slice line, FILE *to)
+{
+	for (size_t i = 0; p && i < PARTS; i++) {
+		size_t len;
+
+		if (!table[i] || !is_asked(table[i], line))
+			continue;
+		len = strlen(table[i]->name);
+		if (p->at[i])
+			table[i]->ask(p->at[i], (struct slice){ line.at + len, line.len - len }, to);
+		else
+			fprintf(to, "error: this daemon has no %s: its config says nothing of them\n", table[i]->name);
+		return true;
+	}
+	return false;
 }

@@ -8,6 +8,7 @@
 #define NETTALLY_DAEMON_PARTS_H
 
 #include "base/loop.h"
+#include "base/slice.h"
 #include "daemon/booker.h"
 #include "daemon/config.h"
 #include "model/snapshot.h"
@@ -37,6 +38,9 @@ struct part_ops {
 	/* A tick's booking is about to be given to the ledger: what goes with it. */
 	void (*tick)(void *part, struct booking *b);
 	void (*show)(void *part, struct snapshot *s); /* s->facts */
+	/* A line of a client of the control socket whose first word is the part's name, without that word: the answer, to `to`.
+	 * NULL = it answers nothing. Must not block. */
+	void (*ask)(void *part, struct slice words, FILE *to);
 	void (*stop)(void *part, unsigned timeout_s);
 	void (*close)(void **part);
 };
@@ -49,9 +53,8 @@ int parts_start(struct parts *p, struct booker *booker, struct err *e);
 void parts_reload(struct parts *p, const struct config *cf);
 void parts_tick(struct parts *p, struct booking *b);   /* accepts NULL, as the next */
 void parts_show(struct parts *p, struct snapshot *s);
+bool parts_ask(struct parts *p, struct slice line, FILE *to); /* false: no part is meant */
 void parts_stop(struct parts *p, unsigned timeout_s);
 void parts_close(struct parts **p);
-/* For the control socket's commands: the part of that name, NULL = not there. */
-void *parts_find(struct parts *p, const char *name);
 
 #endif

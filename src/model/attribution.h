@@ -5,7 +5,7 @@
 #define NETTALLY_MODEL_ATTRIBUTION_H
 
 #include "base/addr.h"
-#include "model/field.h"
+#include "model/key.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -21,6 +21,7 @@ struct attribution {
 	size_t transit_count;
 	uint32_t country;         /* "DE" */
 	uint32_t vendor;
+	uint32_t name;            /* for those who print at once; the ledger's records have the host or MAC instead */
 };
 
 /* Who knows: each leaves alone what it does not know. */
@@ -35,5 +36,18 @@ struct attributor {
 	(FIELD_BIT(FIELD_PREFIX) | FIELD_BIT(FIELD_ORIGIN_AS) | FIELD_BIT(FIELD_NEIGHBOUR_AS) |                   \
 	 FIELD_BIT(FIELD_TRANSIT_AS) | FIELD_BIT(FIELD_AS_PATH) | FIELD_BIT(FIELD_COUNTRY))
 #define FIELDS_DERIVED (FIELDS_OF_ROUTES | FIELD_BIT(FIELD_VENDOR) | FIELD_BIT(FIELD_NAME))
+
+/* From keys with the bases to keys with what is derived from them. */
+struct derivation {
+	const struct key_layout *from, *to;
+	uint64_t bases;                      /* FIELD_HOST, FIELD_MAC: those that `from` has for this */
+	const struct attributor *attributor; /* NULL = nothing is known of any party */
+	uint32_t router;                     /* where `from` has no FIELD_ROUTER: id of the interface's name */
+};
+
+/* Fills the derived fields of `to_key`, which has all others already, and gives it to `emit`: once, or by `transit_as` once for
+ * each AS on the path (sums over it are larger than the traffic). */
+void derive_keys(const struct derivation *d, const uint8_t *from_key, uint64_t to_key[static KEY_WORDS_MAX],
+		 void (*emit)(void *arg, uint64_t key[static KEY_WORDS_MAX]), void *arg);
 
 #endif
