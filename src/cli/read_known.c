@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cli/read_known.h"
 
+#include "names/names.h"
 #include "routes/routes_file.h"
 
 #include <errno.h>
@@ -66,6 +67,24 @@ static void find_route(struct read_known *k, uint64_t fields, const struct addr 
 	}
 }
 
+static void find_names(struct read_known *k, uint64_t fields, const struct addr *host, uint64_t mac, struct attribution *ret)
+{
+	char text[NAME_MAX_TEXT];
+	enum name_source source;
+	const char *vendor = fields & FIELD_BIT(FIELD_VENDOR) ? names_vendor(k->names, mac) : NULL;
+
+	if (vendor)
+		ret->vendor = strings_add(k->strings, vendor);
+	if (!(fields & FIELD_BIT(FIELD_NAME)))
+		return;
+	if (host->family)
+		names_of_host(k->names, host, text, &source);
+	else
+		names_of_mac(k->names, mac, text, &source);
+	if (source != NAME_NONE)
+		ret->name = strings_add(k->strings, text);
+}
+
 static void find(void *arg, uint64_t fields, uint32_t router, const struct addr *host, uint64_t mac, struct attribution *ret)
 {
 	struct read_known *k = arg;
@@ -78,7 +97,8 @@ static void find(void *arg, uint64_t fields, uint32_t router, const struct addr 
 
 		ret->country = country ? strings_add(k->strings, geo_country(k->geo, country)) : 0;
 	}
-	(void)mac;
+	if (k->names)
+		find_names(k, fields, host, mac, ret);
 }
 
 static int open_routes(struct read_known *k, struct err *e)
@@ -95,9 +115,25 @@ static int open_routes(struct read_known *k, struct err *e)
 	return k->path_ids ? 0 : err_set(e, -ENOMEM, "no memory");
 }
 
+static void say(void *arg, const char *text)
+{
+	(void)arg;
+	fprintf(stderr, "nettally: %s\n", text);
+}
+
+/* The hosts file and the list of vendors, where they are; nobody is asked. */
+static int open_names(struct read_known *k, struct err *e)
+{
+	struct names_config cf;
+
+	names_config_default(&cf);
+	cf.dns = cf.neighbours = false;
+	return names_new(&k->names, &cf, say, NULL, e);
+}
+
 int read_known_open(struct read_known *k, uint64_t fields, struct strings *strings, struct err *e)
 {
-	const uint64_t country = FIELD_BIT(FIELD_COUNTRY);
+	const uint64_t country = FIELD_BIT(FIELD_COUNTRY), names = FIELD_BIT(FIELD_NAME) | FIELD_BIT(FIELD_VENDOR);
 	int r = 0;
 
 	k->strings = strings;
@@ -110,6 +146,8 @@ int read_known_open(struct read_known *k, uint64_t fields, struct strings *strin
 		r = open_routes(k, e);
 	if (r == 0 && fields & country)
 		r = geo_load(&k->geo, k->geo_path, e);
+	if (r == 0 && fields & names)
+		r = open_names(k, e);
 	return r;
 }
 
@@ -118,4 +156,5 @@ void read_known_close(struct read_known *k)
 	route_table_free(&k->routes);
 	free(k->path_ids);
 	geo_free(&k->geo);
+	names_stop(&k->names);
 }
