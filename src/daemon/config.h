@@ -16,6 +16,7 @@
 #include "model/service.h"
 #include "names/names.h"
 #include "rules/rule_file.h"
+#include "sinks/engine.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -60,6 +61,7 @@ struct config {
 	bool accounts_default;              /* none were written: the sensible ones */
 	struct prefix_set local;            /* empty = the interfaces' own networks, found at start */
 	struct services services;
+	struct sink_set *sinks;             /* NULL = made without a file: none */
 	struct names_config names;          /* its `given` is the config's */
 	struct config_reports *reports;     /* NULL = nobody listens for them */
 	char kernel_pins[256];              /* directory in a bpffs; "" = unpinned: counting ends with the daemon */

@@ -50,6 +50,7 @@ void config_free_routes(struct config *c);
 void config_load_reports(struct config_loader *l, cfg_t *top);
 void config_free_reports(struct config *c);
 void config_load_sinks(struct config_loader *l, cfg_t *top);
+void config_finish_sinks(struct config_loader *l); /* once the default accounts are there */
 void config_free_sinks(struct config *c);
 
 /* config.c: what holds where nothing is written. */

@@ -270,6 +270,7 @@ static void load_all(struct config_loader *l, cfg_t *top)
 		if (config_add_default_accounts(l->c, &e) < 0)
 			config_problem(&l->p, 1, "%s", e.msg);
 	}
+	config_finish_sinks(l);
 	if (l->c->services.count == 0 && services_add_well_known(&l->c->services, &e) < 0)
 		config_problem(&l->p, 1, "%s", e.msg);
 }

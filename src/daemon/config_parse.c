@@ -64,12 +64,11 @@ static cfg_t *new_cfg(void)
 		CFG_END(),
 	};
 
-	return cfg_init(top_keys, CFGF_NONE); /* copies the tables */
+	return config_init_with_sinks(top_keys, (cfg_opt_t)KEY("")); /* copies the tables */
 }
 
 /* Names of the contract that come with a later stage. */
-static const char *const later_top[] = { "routes", "bmp", "geo", "sockets", "influxdb", "postgresql",
-					 "clickhouse", "webhook", NULL };
+static const char *const later_top[] = { "routes", "bmp", "geo", "sockets", NULL };
 
 static bool is_one_of(const char *const *names, const char *name)
 {

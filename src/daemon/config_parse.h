@@ -16,6 +16,9 @@ struct config_value {
 	char text[];
 };
 
+/* config_sinks.c: cfg_init() of the sections at the top and one for each kind of sink; `key` is what a key is. */
+cfg_t *config_init_with_sinks(const cfg_opt_t *top, cfg_opt_t key);
+
 /* Every key that was written and is known is in *ret; the rest became problems. NULL only
  * without memory. */
 cfg_t *config_parse(struct config_text *t, struct config_problems *p);
