@@ -65,6 +65,15 @@ static int add_default_interface(struct config *c, struct err *e)
 	return config_add_interface(c, name, e);
 }
 
+/* Reports need no interface: with accounts of deliveries alone, none is counted unless one is named. */
+static bool needs_interface(const struct config *c)
+{
+	for (size_t i = 0; i < c->account_count; i++)
+		if (!account_has_deliveries(c->accounts[i]))
+			return true;
+	return c->account_count == 0;
+}
+
 static int override_interfaces(const struct run_words *w, struct config *c, struct err *e)
 {
 	int r = 0;
@@ -73,7 +82,7 @@ static int override_interfaces(const struct run_words *w, struct config *c, stru
 		config_clear_interfaces(c);
 	for (unsigned i = 0; i < w->interface_count && r == 0; i++)
 		r = config_add_interface(c, w->interfaces[i], e);
-	if (r == 0 && c->interface_count == 0)
+	if (r == 0 && c->interface_count == 0 && needs_interface(c))
 		r = add_default_interface(c, e);
 	return r;
 }
