@@ -2,6 +2,7 @@
 /* cmd_routes.c -- `nettally routes lookup`: what an address belongs to; `nettally routes dump`: the routes of a file. */
 #include "cli/commands.h"
 #include "cli/routes_all.h"
+#include "cli/routes_ask.h"
 #include "output/output.h"
 #include "routes/geo.h"
 #include "routes/routes_file.h"
@@ -19,6 +20,8 @@
 struct routes_command {
 	const char *word; /* "lookup", "dump" */
 	const char *routes_path, *geo_path;
+	struct place place;        /* of the daemon, where no file is given */
+	const char *view;
 	bool all;
 	enum format format;
 	char **addresses;
@@ -31,13 +34,16 @@ struct routes_command {
 
 static const char help[] =
 	"Usage: nettally routes lookup [--routes MRTFILE] [--geo MMDB] [ADDR...]\n"
-	"       nettally routes dump --routes MRTFILE [--all]\n"
+	"       nettally routes dump [--routes MRTFILE [--all]]\n"
 	"lookup: of each address (without one: of each line of standard input) the longest matching prefix, its origin AS, the\n"
-	"AS path of its best route, and the country. dump: the best route of each prefix.\n"
+	"AS path of its best route, and the country. dump: the best route of each prefix. Without files the running daemon is\n"
+	"asked.\n"
 	"\n"
 	"  --routes MRTFILE     routes: TABLE_DUMP, TABLE_DUMP_V2 or BGP4MP, plain, gz or bz2\n"
 	"  --geo MMDB           countries\n"
 	"  --all                dump: every route, withdrawal and session state that the file tells, in its order\n"
+	"  --view NAME          of the daemon: by this section `routes` of its config (default: its default)\n"
+	"  --control PATH, --ledger FILE, -c FILE   which daemon, as for nettally status\n"
 	"  --format table|tsv|csv|json|ndjson\n"
 	"\n"
 	"A file that ends early gives what was whole, and a warning. Of several routes to a prefix the best is: highest\n"
@@ -206,6 +212,20 @@ static int dump(struct routes_command *c, struct output *out)
 	return r;
 }
 
+static bool asks_daemon(const struct routes_command *c)
+{
+	return !c->routes_path && !c->geo_path;
+}
+
+static int ask_daemon(struct routes_command *c, struct output *out, struct err *e)
+{
+	struct routes_question q = {
+		.place = c->place, .view = c->view, .addresses = c->addresses, .address_count = c->address_count,
+	};
+
+	return strcmp(c->word, "lookup") == 0 ? routes_ask_lookup(&q, out, e) : routes_ask_dump(&q, out, e);
+}
+
 static int print(struct routes_command *c, struct err *e)
 {
 	struct output *out = NULL;
@@ -213,28 +233,33 @@ static int print(struct routes_command *c, struct err *e)
 
 	if (r < 0)
 		return r;
-	if (c->all)
+	if (asks_daemon(c))
+		wrong = ask_daemon(c, out, e);
+	else if (c->all)
 		wrong = routes_all_print(c->routes_path, out, e);
 	else
 		wrong = strcmp(c->word, "lookup") == 0 ? lookup(c, out) : dump(c, out);
 	if (wrong < 0) {
 		output_abort(&out);
-		return c->all ? wrong : err_errno(e, wrong, "cannot write");
+		return c->all || asks_daemon(c) ? wrong : err_errno(e, wrong, "cannot write");
 	}
 	r = output_close(&out, e);
 	return r < 0 ? r : wrong;
 }
 
 /* What the words and options must be together. */
-static int judge(const struct routes_command *c)
+static int judge(struct routes_command *c)
 {
 	bool is_lookup = strcmp(c->word, "lookup") == 0;
+	struct err e = { 0 };
 	struct addr a;
 
 	if (!is_lookup && strcmp(c->word, "dump") != 0)
 		return usage_error("routes", "write: nettally routes lookup, or: nettally routes dump");
-	if (is_lookup ? !c->routes_path && !c->geo_path : !c->routes_path)
-		return usage_error("routes", "%s needs --routes MRTFILE%s", c->word, is_lookup ? " or --geo MMDB" : "");
+	if (c->all && !c->routes_path)
+		return usage_error("routes", "--all needs --routes MRTFILE");
+	if (c->view && !asks_daemon(c))
+		return usage_error("routes", "--view is for the running daemon: leave --routes and --geo away");
 	if (!is_lookup && (c->address_count || c->geo_path))
 		return usage_error("routes", "dump takes no address and no --geo");
 	if (is_lookup && c->all)
@@ -242,6 +267,8 @@ static int judge(const struct routes_command *c)
 	for (int i = 0; i < c->address_count; i++)
 		if (addr_parse(&a, c->addresses[i]) < 0)
 			return usage_error("routes", "\"%.60s\" is no address; write 192.0.2.1 or 2001:db8::1", c->addresses[i]);
+	if (asks_daemon(c) && place_find(&c->place, &e) < 0)
+		return fail(EXIT_USAGE, "routes", &e);
 	return -1;
 }
 
@@ -250,18 +277,24 @@ static int take_options(struct routes_command *c, int argc, char **argv)
 	static const struct option options[] = {
 		{ "routes", required_argument, NULL, 'r' }, { "geo", required_argument, NULL, 'g' },
 		{ "all", no_argument, NULL, 'a' }, { "format", required_argument, NULL, 'f' },
+		{ "view", required_argument, NULL, 'v' }, { "control", required_argument, NULL, 'C' },
+		{ "ledger", required_argument, NULL, 'l' }, { "config", required_argument, NULL, 'c' },
 		{ "help", no_argument, NULL, 'h' }, { 0 },
 	};
 	struct err e;
 	int id;
 
 	opterr = 0;
-	while ((id = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+	while ((id = getopt_long(argc, argv, ":c:h", options, NULL)) != -1) {
 		switch (id) {
 		case 'h': fputs(help, stdout); return EXIT_OK;
 		case 'r': c->routes_path = optarg; break;
 		case 'g': c->geo_path = optarg; break;
 		case 'a': c->all = true; break;
+		case 'v': c->view = optarg; break;
+		case 'C': c->place.control_option = optarg; break;
+		case 'l': c->place.ledger_option = optarg; break;
+		case 'c': c->place.config_option = optarg; break;
 		case 'f':
 			if (format_parse(&c->format, optarg, &e) < 0)
 				return usage_error("routes", "%s", e.msg);
@@ -284,7 +317,7 @@ int cmd_routes(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	r = c.all ? 0 : load(&c, &e);
+	r = c.all || asks_daemon(&c) ? 0 : load(&c, &e);
 	if (r == 0)
 		r = print(&c, &e);
 	status = r < 0 ? fail(EXIT_FAILED, "routes", &e) : r > 0 ? EXIT_FAILED : EXIT_OK;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,16 +91,23 @@ static int read_all(int fd, char **ret, size_t *ret_len)
 	return -ENOMEM;
 }
 
-static int exchange(int fd, const char *request, char **ret, size_t *ret_len)
+static int send_request(int fd, const char *request)
 {
-	char line[256];
+	char line[4096];
 	size_t len = (size_t)snprintf(line, sizeof line, "%s\n", request);
 
 	if (len >= sizeof line)
 		return -E2BIG;
 	if (send(fd, line, len, MSG_NOSIGNAL) != (ssize_t)len)
 		return errno ? -errno : -EIO;
-	return read_all(fd, ret, ret_len);
+	return 0;
+}
+
+static int exchange(int fd, const char *request, char **ret, size_t *ret_len)
+{
+	int r = send_request(fd, request);
+
+	return r < 0 ? r : read_all(fd, ret, ret_len);
 }
 
 int control_ask(const char *path, const char *request, char **ret_answer, size_t *ret_len, struct err *e)
@@ -126,4 +134,48 @@ int control_ask(const char *path, const char *request, char **ret_answer, size_t
 	*ret_answer = answer;
 	*ret_len = len;
 	return 0;
+}
+
+/* Until the last line: 0, or why it ended before. */
+static int read_lines(const char *path, FILE *from, int (*handle)(void *arg, char *line), void *arg, struct err *e)
+{
+	char *line = NULL;
+	size_t room = 0;
+	bool ended = false;
+	ssize_t len = 0;
+	int r = 0;
+
+	while (r == 0 && !ended && (len = getline(&line, &room, from)) > 0) {
+		line[strcspn(line, "\n")] = '\0';
+		ended = strncmp(line, "# end", 5) == 0;
+		if (strncmp(line, "error: ", 7) == 0)
+			r = err_set(e, -EPROTO, "%s: %s", path, line + 7);
+		else if (!ended)
+			r = handle(arg, line);
+		if (r < 0 && r != -EPROTO)
+			err_errno(e, r, "cannot write");
+	}
+	free(line);
+	if (r == 0 && !ended)
+		r = err_set(e, -EPROTO, "%s: the answer ends early: is the daemon gone, or busy?", path);
+	return r;
+}
+
+int control_ask_lines(const char *path, const char *request, int (*line)(void *arg, char *line), void *arg, struct err *e)
+{
+	FILE *from;
+	int fd, r = connect_to(path, &fd, e);
+
+	if (r < 0)
+		return r;
+	r = send_request(fd, request);
+	from = r == 0 ? fdopen(fd, "r") : NULL;
+	if (!from) {
+		r = r < 0 ? r : -errno;
+		close(fd);
+		return err_errno(e, r, "%s", path);
+	}
+	r = read_lines(path, from, line, arg, e);
+	fclose(from);
+	return r;
 }

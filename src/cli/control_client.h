@@ -14,4 +14,8 @@
  * says how to start one); -EACCES: which group may ask. */
 int control_ask(const char *path, const char *request, char **ret_answer, size_t *ret_len, struct err *e);
 
+/* An answer of lines, of any length, handed out one by one without their ends; the last must be "# end ..." (not handed
+ * out), else the answer was cut short: -EPROTO. `line` ends it with a negative value, which is returned. */
+int control_ask_lines(const char *path, const char *request, int (*line)(void *arg, char *line), void *arg, struct err *e);
+
 #endif

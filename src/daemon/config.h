@@ -15,6 +15,7 @@
 #include "model/interface_books.h"
 #include "model/service.h"
 #include "names/names.h"
+#include "routes/routes_config.h"
 #include "rules/rule_file.h"
 #include "sinks/engine.h"
 
@@ -64,6 +65,7 @@ struct config {
 	struct sink_set *sinks;             /* NULL = made without a file: none */
 	struct names_config names;          /* its `given` is the config's */
 	struct config_reports *reports;     /* NULL = nobody listens for them */
+	struct routes_config routes;        /* sections routes, bmp, geo */
 	char kernel_pins[256];              /* directory in a bpffs; "" = unpinned: counting ends with the daemon */
 	uint64_t kernel_keys;               /* per CPU, that a kernel table grows to */
 	char ledger_path[256];

@@ -29,7 +29,7 @@ static cfg_t *new_cfg(void)
 {
 	cfg_opt_t interface_keys[] = {
 		KEY("capture"), KEY("mirror"), KEY("promiscuous"), KEY("rings"), KEY("ring_size"), KEY("snap_len"),
-		KEY("filter"), CFG_END(),
+		KEY("filter"), KEY("routes"), CFG_END(),
 	};
 	cfg_opt_t service_keys[] = { KEY("tcp"), KEY("udp"), CFG_END() };
 	cfg_opt_t account_keys[] = {
@@ -46,6 +46,12 @@ static cfg_t *new_cfg(void)
 	cfg_opt_t reports_keys[] = {
 		KEY("listen"), KEY("trafstat_secret_file"), CFG_SEC("key", report_key_keys, CFGF_MULTI | CFGF_TITLE), CFG_END(),
 	};
+	cfg_opt_t routes_keys[] = { KEY("mrt"), KEY("bmp"), KEY("table"), KEY("serves"), KEY("default"), CFG_END() };
+	cfg_opt_t bmp_keys[] = { KEY("listen"), KEY("memory"), CFG_END() };
+	cfg_opt_t group_keys[] = { KEY("countries"), CFG_END() };
+	cfg_opt_t geo_keys[] = {
+		KEY("country"), KEY("as_names"), CFG_SEC("group", group_keys, CFGF_MULTI | CFGF_TITLE), CFG_END(),
+	};
 	cfg_opt_t ledger_keys[] = { KEY("path"), KEY("max_size"), CFG_END() };
 	cfg_opt_t web_keys[] = { KEY("listen"), CFG_END() };
 	cfg_opt_t control_keys[] = { KEY("socket"), KEY("group"), CFG_END() };
@@ -56,6 +62,9 @@ static cfg_t *new_cfg(void)
 		CFG_SEC("account", account_keys, CFGF_MULTI | CFGF_TITLE),
 		CFG_SEC("names", names_keys, CFGF_NONE),
 		CFG_SEC("reports", reports_keys, CFGF_NONE),
+		CFG_SEC("routes", routes_keys, CFGF_MULTI | CFGF_TITLE),
+		CFG_SEC("bmp", bmp_keys, CFGF_NONE),
+		CFG_SEC("geo", geo_keys, CFGF_NONE),
 		CFG_SEC("kernel", kernel_keys, CFGF_NONE),
 		CFG_SEC("ledger", ledger_keys, CFGF_NONE),
 		CFG_SEC("web", web_keys, CFGF_NONE),

@@ -19,6 +19,7 @@
 #define CLIENTS_MAX 32
 #define BACKLOG 1024 /* who connects without waiting is refused beyond it */
 #define REQUEST_MAX 4096
+#define WORDS_MAX 4
 #define DRAINS_MAX 64 /* of a client's bytes that nobody asked for, 4096 each */
 #define REQUEST_TIMEOUT_NS (5 * NS_PER_S)
 #define ANSWER_TIMEOUT_NS (10 * NS_PER_S)
@@ -31,6 +32,7 @@ struct client {
 	struct loop_timer *timer;
 	char *answer;            /* NULL while the request is read */
 	size_t answer_len, sent;
+	struct control_stream stream; /* next NULL: the answer is all there is */
 	size_t request_len;
 	unsigned drained;
 	uint8_t request[REQUEST_MAX];
@@ -46,6 +48,10 @@ struct control {
 	struct control_teller teller; /* tell NULL: clients ask */
 	bool (*ask)(void *arg, struct slice line, FILE *to);
 	void *ask_arg;
+	struct {
+		const struct control_words *words;
+		void *arg;
+	} words[WORDS_MAX];
 	char path[sizeof ((struct sockaddr_un *)NULL)->sun_path];
 	struct client clients[CLIENTS_MAX];
 };
@@ -56,6 +62,8 @@ static void client_close(struct client *c)
 	loop_remove_timer(c->control->loop, &c->timer);
 	close(c->fd);
 	free(c->answer);
+	if (c->stream.close)
+		c->stream.close(c->stream.arg);
 	memset(c, 0, offsetof(struct client, request));
 }
 
@@ -70,9 +78,29 @@ static void on_timeout(void *arg)
 	client_drop(arg);
 }
 
+/* The next piece of a stream in the place of what was sent; false: there is none. */
+static bool next_piece(struct client *c)
+{
+	FILE *to;
+	int r;
+
+	if (!c->stream.next)
+		return false;
+	free(c->answer);
+	c->answer = NULL;
+	c->answer_len = c->sent = 0;
+	to = open_memstream(&c->answer, &c->answer_len);
+	if (!to)
+		return false;
+	r = c->stream.next(c->stream.arg, to);
+	if (r <= 0)
+		c->stream.next = NULL;
+	return fclose(to) == 0 && r >= 0 && loop_set_timer(c->control->loop, c->timer, ANSWER_TIMEOUT_NS, 0) == 0;
+}
+
 static void client_write(struct client *c)
 {
-	while (c->sent < c->answer_len) {
+	while (c->sent < c->answer_len || next_piece(c)) {
 		ssize_t n = send(c->fd, c->answer + c->sent, c->answer_len - c->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n < 0 && errno == EINTR)
@@ -119,6 +147,15 @@ static int make_answer(struct client *c, size_t line_len, struct snapshot *s)
 	r = c->control->ask ? ask_others(c, line_len) : 0;
 	if (r)
 		return r < 0 ? r : 0;
+	for (size_t i = 0; i < WORDS_MAX && c->control->words[i].words; i++) {
+		const struct control_words *w = c->control->words[i].words;
+		size_t len = strlen(w->word);
+
+		if (line_len < len || memcmp(c->request, w->word, len) != 0 || (line_len > len && c->request[len] != ' '))
+			continue;
+		c->answer = calloc(1, 1); /* the request is complete */
+		return c->answer ? w->ask(c->control->words[i].arg, (struct slice){ c->request, line_len }, &c->stream) : -ENOMEM;
+	}
 	return control_answer(&c->answer, &c->answer_len, (struct slice){ c->request, line_len }, s);
 }
 
@@ -327,6 +364,19 @@ void control_set_asked(struct control *k, bool (*ask)(void *arg, struct slice li
 {
 	k->ask = ask;
 	k->ask_arg = arg;
+}
+
+int control_add_words(struct control *k, const struct control_words *w, void *arg)
+{
+	size_t i = 0;
+
+	while (i < WORDS_MAX && k->words[i].words)
+		i++;
+	if (i == WORDS_MAX)
+		return -ENOSPC;
+	k->words[i].words = w;
+	k->words[i].arg = arg;
+	return 0;
 }
 
 int control_set_group(struct control *k, const char *group, struct err *e)

@@ -15,6 +15,8 @@
 #include "base/slice.h"
 #include "model/snapshot.h"
 
+#include <stdio.h>
+
 struct control;
 
 /* Binds `path` (a stale socket that nobody answers is replaced; a live one gives -EADDRINUSE).
@@ -23,6 +25,20 @@ int control_open(struct control **ret, struct loop *loop, struct snapshot_box *b
 		 struct err *e);
 /* Who is asked before the lines above are looked at: writes the answer to `to`; false: it is not meant. */
 void control_set_asked(struct control *c, bool (*ask)(void *arg, struct slice line, FILE *to), void *arg);
+/* Requests besides status and audit, by their first word; the answer is made piece by piece as the client takes it, so that
+ * it may be of any length. 32 KiB or so a piece; each piece has the time that an answer has. */
+struct control_stream {
+	int (*next)(void *arg, FILE *to); /* 1 = there is more, 0 = that was the end, negative: the connection is closed */
+	void (*close)(void *arg);         /* always called once */
+	void *arg;
+};
+struct control_words {
+	const char *word;
+	/* `line` is the whole request. What is wrong with it is an answer, too: "error: ...". 0 or -ENOMEM. */
+	int (*ask)(void *arg, struct slice line, struct control_stream *ret);
+};
+int control_add_words(struct control *c, const struct control_words *w, void *arg); /* -ENOSPC: there are too many */
+
 /* A socket that asks nothing: who connects is told `tell`'s text, then end of file. Limits and modes as above. */
 struct control_teller {
 	const char *path, *group;

@@ -7,6 +7,7 @@
 #include "daemon/parts.h"
 #include "daemon/pipeline.h"
 #include "daemon/privileges.h"
+#include "daemon/routes_station.h"
 #include "daemon/rule_sockets.h"
 #include "web/http.h"
 
@@ -321,6 +322,9 @@ static int open_all(struct daemon *d, struct err *e)
 		r = open_pipeline(d, e);
 	if (r == 0)
 		r = open_controls(d, e);
+	for (size_t i = 0; r == 0 && i < sizeof d->controls / sizeof *d->controls; i++)
+		if (d->controls[i])
+			r = control_add_words(d->controls[i], &routes_words, parts_find(d->parts, "routes"));
 	if (r == 0)
 		r = rule_sockets_open(&d->rule_sockets, d->loop, d->box, e);
 	if (r == 0)

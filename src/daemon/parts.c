@@ -4,6 +4,7 @@
 
 #include "daemon/names_join.h"
 #include "daemon/reports_part.h"
+#include "daemon/routes_station.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 /* Opened from the top, stopped and closed from the bottom. */
 static const struct part_ops *const table[] = {
 	&names_part,
+	&routes_part,
 	&reports_part,
 };
 #define PARTS (sizeof table / sizeof *table)
@@ -107,6 +109,14 @@ static bool is_asked(const struct part_ops *ops, struct slice line)
 
 	return ops->ask && line.len >= len && memcmp(line.at, ops->name, len) == 0 &&
 	       (line.len == len || line.at[len] == ' ' || line.at[len] == '\r');
+}
+
+void *parts_find(struct parts *p, const char *name)
+{
+	for (size_t i = 0; p && i < PARTS; i++)
+		if (table[i] && strcmp(table[i]->name, name) == 0)
+			return p->at[i];
+	return NULL;
 }
 
 bool parts_ask(struct parts *p, struct slice line, FILE *to)

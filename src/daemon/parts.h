@@ -54,6 +54,8 @@ void parts_reload(struct parts *p, const struct config *cf);
 void parts_tick(struct parts *p, struct booking *b);   /* accepts NULL, as the next */
 void parts_show(struct parts *p, struct snapshot *s);
 bool parts_ask(struct parts *p, struct slice line, FILE *to); /* false: no part is meant */
+/* The part of that name, NULL = not there: for answers that are streamed (control_add_words()). */
+void *parts_find(struct parts *p, const char *name);
 void parts_stop(struct parts *p, unsigned timeout_s);
 void parts_close(struct parts **p);
 
