@@ -77,7 +77,7 @@ static cfg_t *new_cfg(void)
 }
 
 /* Names of the contract that come with a later stage. */
-static const char *const later_top[] = { "routes", "bmp", "geo", "sockets", NULL };
+static const char *const later_top[] = { "sockets", NULL };
 
 static bool is_one_of(const char *const *names, const char *name)
 {
