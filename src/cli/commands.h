@@ -24,6 +24,7 @@ int cmd_check(int argc, char **argv);
 int cmd_rules(int argc, char **argv);
 int cmd_routes(int argc, char **argv);
 int cmd_report(int argc, char **argv);
+int cmd_sinks(int argc, char **argv);
 int cmd_interfaces(int argc, char **argv);
 int cmd_detach(int argc, char **argv);
 

@@ -15,6 +15,7 @@ static const struct command commands[] = {
 	{ "check", "errors of a config file, with file and line", cmd_check },
 	{ "rules", "rules of a file: mistakes, sizes, equal ones", cmd_rules },
 	{ "routes", "what an address belongs to: prefix, AS path, country", cmd_routes },
+	{ "sinks", "what there is to copy the ledger to, and how it goes", cmd_sinks },
 	{ "report", "tells a daemon of deliveries to clients, for scripts", cmd_report },
 	{ "interfaces", "what there is to count on", cmd_interfaces },
 	{ "detach", "ends counting in the kernel without a daemon", cmd_detach },

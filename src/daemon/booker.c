@@ -27,6 +27,7 @@ struct booker {
 	pthread_mutex_t lock;            /* of all below */
 	pthread_cond_t changed;          /* CLOCK_MONOTONIC */
 	struct pending pending;
+	struct booker_job *jobs, **jobs_end;
 	bool stopping;
 	int64_t stop_by_ns;              /* CLOCK_MONOTONIC */
 	int64_t stop_failing_by_ns;      /* the same, where the ledger cannot write */
@@ -229,9 +230,28 @@ static bool time_is_up(const struct booker *b)
 	return b->stopping && monotonic_ns(b) >= by;
 }
 
+/* With the lock held, which it gives up meanwhile. */
+static void run_job(struct booker *b)
+{
+	struct booker_job *job = b->jobs;
+	struct err e = { 0 };
+
+	b->jobs = job->next;
+	if (!b->jobs)
+		b->jobs_end = &b->jobs;
+	pthread_mutex_unlock(&b->lock);
+	int r = job->run(b->ledger, job->arg, &e);
+	job->done(job->arg, r, &e);
+	pthread_mutex_lock(&b->lock);
+}
+
 /* 1 = did something, 0 = nothing to do, negative: failed. */
 static int work(struct booker *b)
 {
+	if (b->jobs) {
+		run_job(b);
+		return 1;
+	}
 	struct booking *booking = pending_take(&b->pending);
 
 	if (booking) {
@@ -308,6 +328,7 @@ int booker_start(struct booker **ret, struct ledger **l, const char *path, uint6
 		free(b);
 		return err_set(e, -ENOMEM, "the ledger's thread: out of memory");
 	}
+	b->jobs_end = &b->jobs;
 	b->clock = clock_system();
 	b->ledger = *l;
 	b->state.state = LEDGER_OK;
@@ -358,6 +379,16 @@ void booker_state(struct booker *b, struct snapshot_ledger *ret)
 	ret->pending_records = b->pending.records + b->in_hand_records;
 	if (ret->state == LEDGER_OK && b->pending.bookings > 1)
 		ret->state = LEDGER_BEHIND;
+	pthread_mutex_unlock(&b->lock);
+}
+
+void booker_run(struct booker *b, struct booker_job *job)
+{
+	job->next = NULL;
+	pthread_mutex_lock(&b->lock);
+	*b->jobs_end = job;
+	b->jobs_end = &job->next;
+	pthread_cond_signal(&b->changed);
 	pthread_mutex_unlock(&b->lock);
 }
 

@@ -22,6 +22,15 @@ void booker_give(struct booker *b, struct booking *booking); /* takes it */
 /* New definitions, applied in order with the bookings. */
 int booker_define(struct booker *b, struct account *const *accounts, size_t count);
 void booker_state(struct booker *b, struct snapshot_ledger *ret);
+/* Something else that is to be done with the ledger, on its thread, before the bookings that wait. `done` is called there, once; the
+ * job is the caller's again from then on. A job that fails is not repeated. Thread: any; until booker_join(). */
+struct booker_job {
+	struct booker_job *next;
+	int (*run)(struct ledger *l, void *arg, struct err *e);
+	void (*done)(void *arg, int r, const struct err *e);
+	void *arg;
+};
+void booker_run(struct booker *b, struct booker_job *job);
 /* The epochs of kernel tables that were booked since the last call; free() the array. */
 void booker_take_booked(struct booker *b, struct booked_epoch **ret, size_t *ret_count);
 /* Books what waits (at most `timeout_s`), then ends the thread; booker_take_booked() may be asked once more. As

@@ -4,6 +4,7 @@
 
 #include "daemon/names_join.h"
 #include "daemon/reports_part.h"
+#include "daemon/sinks_join.h"
 #include "daemon/routes_station.h"
 
 #include <errno.h>
@@ -15,6 +16,7 @@ static const struct part_ops *const table[] = {
 	&names_part,
 	&routes_part,
 	&reports_part,
+	&sinks_part,
 };
 #define PARTS (sizeof table / sizeof *table)
 

@@ -128,7 +128,7 @@ static void note_success(struct sink_run *k, uint64_t records)
 
 	if (k->backoff.failures) {
 		snprintf(text, sizeof text, "works again after %" PRId64 " s",
-			 (monotonic_ns(k->owner) - k->failing_since_ns) / NS_PER_S);
+			 (int64_t)((monotonic_ns(k->owner) - k->failing_since_ns) / NS_PER_S));
 		say(k, SINK_SAYS_GOOD, text);
 	}
 	backoff_clear(&k->backoff);
