@@ -26,7 +26,7 @@ static void add(void *arg, uint64_t key[static KEY_WORDS_MAX])
 static void derive_table(const struct count *c, const struct table *t, const struct derivation *d, struct count *to)
 {
 	for (uint64_t i = 0; i < table_slots(t); i++) {
-		const uint8_t *slot = table_slot(t, i);
+		uint8_t *slot = table_slot(t, i);
 		uint64_t scratch[KEY_WORDS_MAX], to_key[KEY_WORDS_MAX];
 		struct party_tally tally;
 		struct entry e = { to, &tally, t == &c->others };

@@ -2,6 +2,7 @@
 /* parts.c -- the table of parts, and their lives side by side. */
 #include "daemon/parts.h"
 
+#include "daemon/live.h"
 #include "daemon/names_join.h"
 #include "daemon/reports_part.h"
 #include "daemon/sinks_join.h"
@@ -13,6 +14,7 @@
 
 /* Opened from the top, stopped and closed from the bottom. */
 static const struct part_ops *const table[] = {
+	&live_part,
 	&names_part,
 	&routes_part,
 	&reports_part,
