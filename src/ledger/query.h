@@ -48,6 +48,12 @@ int query_run(struct ledger_reader *r, const struct query *q, struct output *out
 /* Accounts in the ledger: columns account, from, by, every, first, last (RFC 3339), records. */
 int query_accounts(struct ledger_reader *r, struct output *out, struct err *e);
 
+/* Devices: columns mac, name, source, vendor, random, ipv4, ipv6, first_seen, last_seen. */
+int query_devices(struct ledger_reader *r, struct output *out, struct err *e);
+/* What a host or a device was called and who held it: columns since, until ("-": still), what (name, device, host), value,
+ * source. -EINVAL: no address. */
+int query_history(struct ledger_reader *r, const char *address, struct output *out, struct err *e);
+
 /* The books of each interface as last booked, for `audit` without a daemon; free() the array. */
 int query_interfaces(struct ledger_reader *r, struct interface_books **ret, size_t *ret_count, struct err *e);
 

@@ -168,7 +168,8 @@ int resolver_open(struct resolver **ret, const struct resolver_config *cf, struc
 {
 	struct resolver *r = calloc(1, sizeof *r);
 	struct ares_options options = {
-		.timeout = RESOLVER_TIMEOUT_MS, .tries = 1, .lookups = (char[]){ "b" },
+		/* what is refused is an answer, not a reason to ask the next server */
+		.flags = ARES_FLAG_NOCHECKRESP, .timeout = RESOLVER_TIMEOUT_MS, .tries = 1, .lookups = (char[]){ "b" },
 		.sock_state_cb = on_socket, .sock_state_cb_data = r,
 	};
 	int status;
@@ -182,7 +183,7 @@ int resolver_open(struct resolver **ret, const struct resolver_config *cf, struc
 		return err_set(e, -EIO, "the resolver: %s", ares_strerror(status));
 	}
 	status = ares_init_options(&r->channel, &options,
-				   ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB);
+				   ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB);
 	if (status == ARES_SUCCESS && cf->servers[0]) {
 		status = ares_set_servers_ports_csv(r->channel, cf->servers);
 		if (status != ARES_SUCCESS)

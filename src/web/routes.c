@@ -20,6 +20,8 @@ static const struct {
 	{ "/api/v1/accounts/", api_account },
 	{ "/api/v1/interfaces", api_interfaces },
 	{ "/api/v1/audit", api_audit },
+	{ "/api/v1/devices", api_devices },
+	{ "/api/v1/devices/", api_devices },
 	{ "/api/v1/status", api_status },
 };
 
@@ -37,7 +39,8 @@ int route(struct reply *ret, const struct request *request)
 		return routes[i].handle(ret, &r);
 	}
 	return reply_error(ret, 404, "no such page: there are /, /metrics, /healthz, /readyz, /api/v1/accounts, "
-				     "/api/v1/accounts/NAME, /api/v1/interfaces, /api/v1/audit, /api/v1/status");
+				     "/api/v1/accounts/NAME, /api/v1/interfaces, /api/v1/audit, /api/v1/devices, "
+				     "/api/v1/devices/ADDRESS, /api/v1/status");
 }
 
 int reply_error(struct reply *ret, unsigned status, const char *sentence)

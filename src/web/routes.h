@@ -49,6 +49,7 @@ int api_accounts(struct reply *ret, const struct request *r);
 int api_account(struct reply *ret, const struct request *r); /* rest = its name */
 int api_interfaces(struct reply *ret, const struct request *r);
 int api_audit(struct reply *ret, const struct request *r);
+int api_devices(struct reply *ret, const struct request *r); /* rest = an address, "" = all devices */
 int api_status(struct reply *ret, const struct request *r);
 
 #endif
