@@ -145,7 +145,7 @@ class ZooKeeper:
         self.port = free_port()
         with open(f"{folder}/zoo.cfg", "w") as f:
             f.write(f"tickTime=1000\ndataDir={folder}/zk\nclientPort={self.port}\nclientPortAddress=127.0.0.1\n"
-                    "admin.enableServer=false\n4lw.commands.whitelist=ruok\nmaxClientCnxns=0\n")
+                    "admin.enableServer=false\n4lw.commands.whitelist=srvr\nmaxClientCnxns=0\n")
         self.process = subprocess.Popen(
             ["java", "-Xmx128m", "-Dzookeeper.admin.enableServer=false", "-cp",
              "/etc/zookeeper/conf:/usr/share/java/zookeeper.jar", "org.apache.zookeeper.server.quorum.QuorumPeerMain",
@@ -155,8 +155,8 @@ class ZooKeeper:
     def _is_ready(self):
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1) as s:
-                s.sendall(b"ruok")
-                return s.recv(16) == b"imok"
+                s.sendall(b"srvr")
+                return b"Mode: standalone" in s.recv(4096)  # "imok" comes before it takes sessions
         except OSError:
             return False
 
