@@ -6,6 +6,7 @@
 #include "daemon/names_join.h"
 #include "daemon/reports_part.h"
 #include "daemon/sinks_join.h"
+#include "daemon/sockets_part.h"
 #include "daemon/routes_station.h"
 
 #include <errno.h>
@@ -18,6 +19,7 @@ static const struct part_ops *const table[] = {
 	&names_part,
 	&routes_part,
 	&reports_part,
+	&sockets_part,
 	&sinks_part,
 };
 #define PARTS (sizeof table / sizeof *table)
@@ -115,14 +117,6 @@ static bool is_asked(const struct part_ops *ops, struct slice line)
 	       (line.len == len || line.at[len] == ' ' || line.at[len] == '\r');
 }
 
-void *parts_find(struct parts *p, const char *name)
-{
-	for (size_t i = 0; p && i < PARTS; i++)
-		if (table[i] && strcmp(table[i]->name, name) == 0)
-			return p->at[i];
-	return NULL;
-}
-
 bool parts_ask(struct parts *p, struct slice line, FILE *to)
 {
 	for (size_t i = 0; p && i < PARTS; i++) {
@@ -138,4 +132,12 @@ bool parts_ask(struct parts *p, struct slice line, FILE *to)
 		return true;
 	}
 	return false;
+}
+
+void *parts_find(struct parts *p, const char *name)
+{
+	for (size_t i = 0; p && i < PARTS; i++)
+		if (table[i] && strcmp(table[i]->name, name) == 0)
+			return p->at[i];
+	return NULL;
 }

@@ -44,7 +44,8 @@ static struct sockets_ends ends_of(uint16_t local_port, unsigned client)
 	return ends;
 }
 
-static struct sockets_counters counters_of(uint64_t acked, uint64_t sent, uint64_t again, uint32_t segments, uint32_t retransmits)
+static struct sockets_counters counters_of(uint64_t acked, uint64_t sent, uint64_t again, uint32_t segments,
+					   uint32_t retransmits)
 {
 	return (struct sockets_counters){ acked, sent, again, segments, retransmits };
 }
@@ -113,8 +114,10 @@ static const struct {
 	{ "no FIN came back", { { 900, 1000, 100, 5, 1 } }, 0, false, 5, 900, 1 },
 	{ "nothing sent", { { 1, 0, 0, 0, 0 } }, 0, false, 0, 0, 0 },
 	{ "seen once", { { 500, 800, 0, 3, 0 }, { 1001, 1500, 500, 6, 2 } }, 1, true, 6, 1000, 2 },
-	{ "seen twice with nothing new", { { 500, 800, 0, 3, 0 }, { 500, 800, 0, 3, 0 }, { 801, 800, 0, 3, 0 } }, 2, true, 3, 800, 0 },
-	{ "acknowledged between looks", { { 0, 800, 0, 3, 0 }, { 800, 800, 0, 3, 0 }, { 801, 800, 0, 3, 0 } }, 2, true, 3, 800, 0 },
+	{ "seen twice with nothing new", { { 500, 800, 0, 3, 0 }, { 500, 800, 0, 3, 0 }, { 801, 800, 0, 3, 0 } }, 2, true,
+	  3, 800, 0 },
+	{ "acknowledged between looks", { { 0, 800, 0, 3, 0 }, { 800, 800, 0, 3, 0 }, { 801, 800, 0, 3, 0 } }, 2, true,
+	  3, 800, 0 },
 	{ "seen while its end was told", { { 500, 800, 0, 3, 0 }, { 801, 800, 0, 3, 0 } }, 1, false, 3, 800, 0 },
 	{ "segments beyond 32 bits", { { 10, 10, 0, UINT32_MAX - 1, UINT32_MAX }, { 21, 20, 0, 3, 1 } }, 1, true,
 	  (uint64_t)UINT32_MAX + 4, 20, (uint64_t)UINT32_MAX + 2 },

@@ -51,8 +51,8 @@ static int ask(struct diag *d, uint8_t family)
 		struct nlmsghdr head;
 		struct inet_diag_req_v2 body;
 	} request = {
-		.head = { .nlmsg_len = sizeof request, .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
-			  .nlmsg_seq = ++d->seq },
+		.head = { .nlmsg_len = sizeof request, .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+			  .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP, .nlmsg_seq = ++d->seq },
 		.body = { .sdiag_family = family, .sdiag_protocol = IPPROTO_TCP, .idiag_ext = 1 << (INET_DIAG_INFO - 1),
 			  .idiag_states = STATES },
 	};

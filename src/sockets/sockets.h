@@ -51,8 +51,8 @@ struct sockets_stats {
 	uint64_t living;                 /* that the last look found, deliveries or not */
 	uint64_t lost;                   /* connections, outgoing ones too, that closed without being told: what they moved since
 					  * the last look is lost */
-	uint64_t unknown;                /* deliveries that closed before the first look, or that we had no room to remember: not told,
-					  * because nobody knows what they had moved before we began */
+	uint64_t unknown;                /* deliveries that closed before the first look, or that we had no room to remember:
+					  * not told, because nobody knows what they had moved before we began */
 	uint64_t crowded;                /* times that a living connection found no room in our table */
 	uint64_t accepted_lost;          /* accepted connections that found no room in the kernel's table */
 	uint64_t looks, looks_failed;
