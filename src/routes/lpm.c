@@ -1,14 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* lpm.c -- lookups, and the life of a table.
- *
- * The first 18 bits of an address choose a word of `direct`: a leaf, or a node. A node stands for the next 6 bits, 64 slots:
- * first a word of 64 bits in which a set bit says that here begins a run of equal slots, then one word per run. So the
- * word of a slot is found by counting bits, the node and its words lie side by side (in one cache line, where they fit),
- * and a table of a million IPv4 prefixes has the first level in the L2 cache and one more line to fetch. A leaf says all:
- * the value, and the length of the prefix, whose address is that of the question without its host bits. */
+/* lpm.c -- the life of a table: see lpm_find.c for its form. */
 #include "routes/lpm_internal.h"
-
-#include "base/slice.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -49,77 +41,6 @@ int lpm_add(struct lpm_builder *b, const struct prefix *p, uint32_t value)
 	return lpm_list_add(ip4 ? &b->ip4 : &b->ip6, p, LEAF(value, p->bits));
 }
 
-/* The word for an address, whose first bits stand on top of `key`. */
-static inline __attribute__((always_inline)) uint32_t walk(const struct lpm_side *s, uint32_t word, uint64_t key)
-{
-	while (word & WORD_CHILD) {
-		const uint32_t *node = s->nodes + (word & ~WORD_CHILD);
-		uint64_t runs;
-
-		memcpy(&runs, node, sizeof runs);
-		word = node[1 + __builtin_popcountll(runs & ((UINT64_C(2) << (key >> 58)) - 1))];
-		key <<= STRIDE_BITS;
-	}
-	return word;
-}
-
-static inline __attribute__((always_inline)) uint32_t find_ip4(const struct lpm_side *s, uint32_t a)
-{
-	return walk(s, s->direct[a >> (32 - DIRECT_BITS)], (uint64_t)a << (32 + DIRECT_BITS));
-}
-
-static inline __attribute__((always_inline)) uint32_t find_ip6(const struct lpm_side *s, const uint8_t a[16])
-{
-	lpm_key key = key_of_bytes(a);
-	uint32_t word = s->direct[(uint64_t)(key >> (128 - DIRECT_BITS))];
-
-	key <<= DIRECT_BITS;
-	while (word & WORD_CHILD) {
-		const uint32_t *node = s->nodes + (word & ~WORD_CHILD);
-		uint64_t runs;
-
-		memcpy(&runs, node, sizeof runs);
-		word = node[1 + __builtin_popcountll(runs & ((UINT64_C(2) << (uint64_t)(key >> 122)) - 1))];
-		key <<= STRIDE_BITS;
-	}
-	return word;
-}
-
-static uint32_t find_ip4_plain(const struct lpm_side *s, uint32_t a)
-{
-	return find_ip4(s, a);
-}
-
-static uint32_t find_ip6_plain(const struct lpm_side *s, const uint8_t a[16])
-{
-	return find_ip6(s, a);
-}
-
-#ifdef __x86_64__
-/* The instruction that counts bits: every processor since 2008 has it, the baseline does not. */
-static __attribute__((target("popcnt"))) uint32_t find_ip4_popcnt(const struct lpm_side *s, uint32_t a)
-{
-	return find_ip4(s, a);
-}
-
-static __attribute__((target("popcnt"))) uint32_t find_ip6_popcnt(const struct lpm_side *s, const uint8_t a[16])
-{
-	return find_ip6(s, a);
-}
-#endif
-
-static void choose_code(struct lpm *l)
-{
-	l->find_ip4 = find_ip4_plain;
-	l->find_ip6 = find_ip6_plain;
-#ifdef __x86_64__
-	if (__builtin_cpu_supports("popcnt")) {
-		l->find_ip4 = find_ip4_popcnt;
-		l->find_ip6 = find_ip6_popcnt;
-	}
-#endif
-}
-
 int lpm_build(struct lpm **ret, struct lpm_builder **b, struct err *e)
 {
 	struct lpm *l = calloc(1, sizeof *l);
@@ -129,7 +50,7 @@ int lpm_build(struct lpm **ret, struct lpm_builder **b, struct err *e)
 		l->ip4.list = (*b)->ip4;
 		l->ip6.list = (*b)->ip6;
 		(*b)->ip4.at = (*b)->ip6.at = NULL;
-		choose_code(l);
+		l->code = lpm_code();
 		r = lpm_list_sort(&l->ip4.list);
 		if (r == 0)
 			r = lpm_list_sort(&l->ip6.list);
@@ -164,25 +85,24 @@ void lpm_free(struct lpm **l)
 	*l = NULL;
 }
 
-struct lpm_match lpm_find(const struct lpm *l, const struct addr *a)
+/* The first `bits` of 64, in network order. */
+static uint64_t mask_of(unsigned bits)
 {
-	uint32_t leaf = 0;
-
-	if (a->family == ADDR_IP4)
-		leaf = l->find_ip4(&l->ip4, be32(a->bytes + 12));
-	else if (a->family == ADDR_IP6)
-		leaf = l->find_ip6(&l->ip6, a->bytes);
-	return (struct lpm_match){ leaf >> 8, (uint8_t)leaf };
+	return __builtin_bswap64(bits == 0 ? 0 : UINT64_MAX << (64 - bits));
 }
 
 struct prefix lpm_prefix(const struct addr *a, uint8_t bits)
 {
 	struct prefix p = { *a, bits };
 	unsigned keep = bits + (a->family == ADDR_IP4 ? 96u : 0u);
+	uint64_t high, low;
 
-	for (unsigned i = keep / 8; i < 16; i++) {
-		p.addr.bytes[i] &= (uint8_t)(i == keep / 8 ? 0xff00 >> keep % 8 : 0);
-	}
+	memcpy(&high, a->bytes, 8);
+	memcpy(&low, a->bytes + 8, 8);
+	high &= mask_of(keep < 64 ? keep : 64);
+	low &= mask_of(keep > 64 ? keep - 64 : 0);
+	memcpy(p.addr.bytes, &high, 8);
+	memcpy(p.addr.bytes + 8, &low, 8);
 	return p;
 }
 

@@ -4,7 +4,7 @@
  * A builder takes prefixes in any order; lpm_build() makes an immutable struct lpm, which any number of threads read
  * without locks. To change it, build another and swap the pointer. The structure is a trie of 64 slots a node below a table
  * of the first 18 bits; equal neighbours of a node are kept once, so that a node and its values lie in about one cache
- * line. ARCHITECTURE of it: lpm.c. Value 0 stands for "no route". */
+ * line. Its form: lpm_find.c. Value 0 stands for "no route". */
 #ifndef NETTALLY_ROUTES_LPM_H
 #define NETTALLY_ROUTES_LPM_H
 
@@ -28,9 +28,25 @@ struct lpm_match {
 	uint32_t value; /* 0 = no prefix holds the address */
 	uint8_t bits;   /* the prefix is the address's first `bits` bits */
 };
-struct lpm_match lpm_find(const struct lpm *l, const struct addr *a);
-/* The same for many addresses, several at a time in flight. */
-void lpm_find_many(const struct lpm *l, const struct addr *a, unsigned count, struct lpm_match *ret);
+
+/* What this processor runs: the head of struct lpm. */
+struct lpm_code {
+	uint32_t (*find)(const struct lpm *l, const struct addr *a); /* value << 8 | bits */
+	void (*find_many)(const struct lpm *l, const struct addr *a, unsigned count, struct lpm_match *ret);
+};
+
+static inline struct lpm_match lpm_find(const struct lpm *l, const struct addr *a)
+{
+	uint32_t word = ((const struct lpm_code *)l)->find(l, a);
+
+	return (struct lpm_match){ word >> 8, (uint8_t)word };
+}
+
+/* The same for many addresses, several at a time in flight: fastest where they are of one family. */
+static inline void lpm_find_many(const struct lpm *l, const struct addr *a, unsigned count, struct lpm_match *ret)
+{
+	((const struct lpm_code *)l)->find_many(l, a, count, ret);
+}
 
 /* The address without its host bits: lpm_find()'s answer as a prefix. */
 struct prefix lpm_prefix(const struct addr *a, uint8_t bits);

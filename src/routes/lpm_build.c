@@ -15,6 +15,7 @@ struct build {
 	uint32_t *nodes;
 	size_t used, room;
 	bool failed;
+	uint32_t page[1u << PAGE_BITS]; /* that is being filled */
 };
 
 static unsigned bits_at(const struct build *b, size_t i)
@@ -36,7 +37,7 @@ static uint32_t *reserve(struct build *b, unsigned words)
 		at += LINE_WORDS - at % LINE_WORDS;
 	if (at + words > b->room) {
 		size_t room = (at + words) * 3 / 2 + 4096;
-		uint32_t *nodes = room < WORD_CHILD ? realloc(b->nodes, room * sizeof *nodes) : NULL;
+		uint32_t *nodes = room < WORD_PAGE ? realloc(b->nodes, room * sizeof *nodes) : NULL;
 
 		if (!nodes) {
 			b->failed = true;
@@ -53,13 +54,13 @@ static uint32_t *reserve(struct build *b, unsigned words)
 /* The word for a node of these slots: equal neighbours become one run; a node of one leaf is that leaf. */
 static uint32_t put_node(struct build *b, const uint32_t slots[SLOTS])
 {
-	uint64_t runs = 1;
+	uint64_t ends = 1; /* the last slot ends the last run */
 	unsigned count = 1;
 	uint32_t *node;
 
-	for (unsigned i = 1; i < SLOTS; i++)
-		if (slots[i] != slots[i - 1]) {
-			runs |= UINT64_C(1) << i;
+	for (unsigned i = 0; i + 1 < SLOTS; i++)
+		if (slots[i] != slots[i + 1]) {
+			ends |= UINT64_C(1) << (SLOTS - 1 - i);
 			count++;
 		}
 	if (count == 1 && !(slots[0] & WORD_CHILD))
@@ -67,9 +68,9 @@ static uint32_t put_node(struct build *b, const uint32_t slots[SLOTS])
 	node = reserve(b, 2 + count);
 	if (!node)
 		return 0;
-	memcpy(node, &runs, sizeof runs);
-	for (unsigned i = 0, to = 2; i < SLOTS; i++)
-		if (runs >> i & 1)
+	memcpy(node, &ends, sizeof ends);
+	for (unsigned i = SLOTS, to = 2; i-- > 0;)
+		if (ends >> (SLOTS - 1 - i) & 1)
 			node[to++] = slots[i];
 	return WORD_CHILD | (uint32_t)(node - b->nodes);
 }
@@ -111,6 +112,39 @@ static uint32_t build_node(struct build *b, size_t from, size_t to, unsigned dep
 	return put_node(b, slots);
 }
 
+static unsigned page_at(const struct build *b, size_t i)
+{
+	return (unsigned)(lpm_key_at(b->list, i) << DIRECT_BITS >> (128 - PAGE_BITS));
+}
+
+/* The prefixes from..to agree in the bits of the first level. */
+static uint32_t build_page(struct build *b, size_t from, size_t to, uint32_t inherited)
+{
+	uint32_t *page;
+
+	for (size_t i = 0; i < sizeof b->page / sizeof *b->page; i++)
+		b->page[i] = inherited;
+	while (from < to && !b->failed) {
+		unsigned at = page_at(b, from), bits = bits_at(b, from);
+		size_t end = from + 1;
+
+		if (bits <= DIRECT_BITS + PAGE_BITS) {
+			for (unsigned last = at + (1u << (DIRECT_BITS + PAGE_BITS - bits)); at < last; at++)
+				b->page[at] = lpm_leaf_at(b->list, from);
+		} else {
+			while (end < to && page_at(b, end) == at)
+				end++;
+			b->page[at] = build_node(b, from, end, DIRECT_BITS + PAGE_BITS, b->page[at]);
+		}
+		from = end;
+	}
+	page = reserve(b, 1u << PAGE_BITS);
+	if (!page)
+		return 0;
+	memcpy(page, b->page, sizeof b->page);
+	return WORD_CHILD | WORD_PAGE | (uint32_t)(page - b->nodes);
+}
+
 static unsigned direct_at(const struct build *b, size_t i)
 {
 	return (unsigned)(lpm_key_at(b->list, i) >> (128 - DIRECT_BITS));
@@ -130,7 +164,10 @@ static void build_direct(struct build *b, uint32_t *direct)
 		} else {
 			while (end < b->list->count && direct_at(b, end) == at)
 				end++;
-			direct[at] = build_node(b, i, end, DIRECT_BITS, direct[at]);
+			if (b->list->size == sizeof(struct lpm_ip6) && end - i >= PAGE_PREFIXES)
+				direct[at] = build_page(b, i, end, direct[at]);
+			else
+				direct[at] = build_node(b, i, end, DIRECT_BITS, direct[at]);
 		}
 		i = end;
 	}
@@ -152,20 +189,27 @@ static uint32_t *random_access_words(size_t words)
 
 int lpm_side_build(struct lpm_side *s)
 {
-	struct build b = { .list = &s->list };
+	struct build *b = calloc(1, sizeof *b);
 	size_t direct_words = (size_t)1 << DIRECT_BITS;
 
 	s->direct = random_access_words(direct_words);
-	if (!s->direct)
+	if (!b || !s->direct) {
+		free(b);
 		return -ENOMEM;
-	memset(s->direct, 0, direct_words * sizeof *s->direct);
-	build_direct(&b, s->direct);
-	if (!b.failed && b.used) {
-		s->nodes = random_access_words(b.used);
-		s->node_words = b.used;
-		if (s->nodes)
-			memcpy(s->nodes, b.nodes, b.used * sizeof *b.nodes);
 	}
-	free(b.nodes);
-	return b.failed || (b.used && !s->nodes) ? -ENOMEM : 0;
+	b->list = &s->list;
+	memset(s->direct, 0, direct_words * sizeof *s->direct);
+	if (reserve(b, LINE_WORDS)) { /* node 0, which lookups read in vain */
+		memset(b->nodes, 0, LINE_WORDS * sizeof *b->nodes);
+		build_direct(b, s->direct);
+	}
+	if (!b->failed) {
+		s->nodes = random_access_words(b->used);
+		s->node_words = b->used;
+		if (s->nodes)
+			memcpy(s->nodes, b->nodes, b->used * sizeof *b->nodes);
+	}
+	free(b->nodes);
+	free(b);
+	return s->nodes ? 0 : -ENOMEM;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* lpm_internal.h -- inside lpm*.c: the form of a table. See lpm.c. */
+/* lpm_internal.h -- inside lpm*.c: the form of a table. See lpm_find.c. */
 #ifndef NETTALLY_ROUTES_LPM_INTERNAL_H
 #define NETTALLY_ROUTES_LPM_INTERNAL_H
 
@@ -9,8 +9,14 @@
 #define STRIDE_BITS 6u
 #define SLOTS (1u << STRIDE_BITS)
 
-/* A word of the table: no route (0), a leaf, or where a node lies (in words from the start of `nodes`). */
+/* A word of the table: no route (0), a leaf, or where a node lies (in words from the start of `nodes`, where an empty one
+ * is). */
 #define WORD_CHILD (1u << 31)
+/* In the first level of IPv6: a page of words for the 12 bits that follow, plain. Where many prefixes share 18 bits, as they do
+ * in the blocks of the registries, it spares two steps. */
+#define WORD_PAGE (1u << 30)
+#define PAGE_BITS 12u
+#define PAGE_PREFIXES 256u /* that make a page worth its 16 KiB */
 #define LEAF(value, bits) ((uint32_t)(value) << 8 | (bits))
 
 struct lpm_ip4 {
@@ -39,9 +45,8 @@ struct lpm_side {
 };
 
 struct lpm {
+	struct lpm_code code; /* first: lpm.h reads it */
 	struct lpm_side ip4, ip6;
-	uint32_t (*find_ip4)(const struct lpm_side *s, uint32_t a); /* by what the processor has */
-	uint32_t (*find_ip6)(const struct lpm_side *s, const uint8_t a[16]);
 };
 
 __extension__ typedef unsigned __int128 lpm_key; /* an address, its first bit on top */
@@ -73,6 +78,9 @@ static inline uint32_t lpm_leaf_at(const struct lpm_list *l, size_t i)
 /* lpm_list.c */
 int lpm_list_add(struct lpm_list *l, const struct prefix *p, uint32_t leaf);
 int lpm_list_sort(struct lpm_list *l); /* and takes out all but the last of equal prefixes */
+
+/* lpm_find.c */
+struct lpm_code lpm_code(void);
 
 /* lpm_build.c */
 int lpm_side_build(struct lpm_side *s);

@@ -146,8 +146,8 @@ def test_what_is_no_mrt_file(tmp_path, content, says):
 
 def test_command_line(tmp_path):
     path = tmp_path / 'rib'
-    for args, says in (([], 'write: nettally routes lookup'), (['lookup'], 'lookup needs --routes'),
-                       (['dump'], 'dump needs --routes'), (['lookup', '--routes', path, 'host'], 'is no address'),
+    for args, says in (([], 'write: nettally routes lookup'), (['dump', '--all'], '--routes'),
+                       (['lookup', '--routes', path, 'host'], 'is no address'),
                        (['lookup', '--routes'], 'needs a value'), (['lookup', '--all', '--routes', path], '--all is for dump'),
                        (['dump', '--routes', path, '--format', 'xml'], 'xml')):
         _, errors = routes(*args, status=2)
