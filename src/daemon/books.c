@@ -124,6 +124,7 @@ static void inherit_series(struct books *b, struct books *from)
 	for (size_t i = 0; states && i < count; i++) {
 		memcpy(states[i].key, have[i].key, sizeof states[i].key);
 		states[i].total = have[i].total;
+		states[i].expression = series_expression(from->series, have[i].key);
 	}
 	if (states)
 		series_load(mine, states, count);

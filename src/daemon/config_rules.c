@@ -81,6 +81,16 @@ bool config_load_rules(struct config_loader *l, cfg_t *s, const struct account *
 	return true;
 }
 
+/* FNV-1a, 64 bits: whether it is the same text, no more. */
+static uint64_t sum_of(const char *text)
+{
+	uint64_t sum = 14695981039346656037u;
+
+	for (; text && *text; text++)
+		sum = (sum ^ (uint8_t)*text) * 1099511628211u;
+	return sum ? sum : 1;
+}
+
 int config_add_rules(struct config *c, struct account *a, struct config_rules *r, struct err *e)
 {
 	struct config_rules *grown = realloc(c->rules, (c->rules_count + 1) * sizeof *grown);
@@ -88,8 +98,11 @@ int config_add_rules(struct config *c, struct account *a, struct config_rules *r
 	if (grown)
 		c->rules = grown;
 	a->rules = calloc(r->file->count + 1, sizeof *a->rules);
-	if (!grown || !a->rules)
+	a->rule_sums = calloc(r->file->count + 1, sizeof *a->rule_sums);
+	if (!grown || !a->rules || !a->rule_sums)
 		return err_errno(e, -ENOMEM, "account %s", a->name);
+	for (size_t i = 0; i < r->file->count; i++) /* with the same address for $MAC always */
+		a->rule_sums[i] = sum_of(r->file->rules[i].expression);
 	a->rule_count = r->file->count;
 	r->account = a;
 	c->rules[c->rules_count++] = *r;

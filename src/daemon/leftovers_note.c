@@ -46,12 +46,12 @@ static void write_account(FILE *to, const struct account *a)
 	fputc('\n', to);
 }
 
-/* rule IDENTIFIER, behind their account: the rest of the line, whatever its bytes. */
+/* rule IDENTIFIER, behind their account: the rest of the line, whatever its bytes. Then the sum of its expression. */
 static void write_rules(FILE *to, const struct config *cf, const struct account *a)
 {
 	for (size_t i = 0; i < cf->rules_count; i++)
 		for (size_t k = 0; cf->rules[i].account == a && k < cf->rules[i].file->count; k++)
-			fprintf(to, "rule\t%s\n", cf->rules[i].file->rules[k].identifier);
+			fprintf(to, "rule\t%s\nsum\t%" PRIx64 "\n", cf->rules[i].file->rules[k].identifier, a->rule_sums[k]);
 }
 
 char *leftovers_note(const struct config *cf)
@@ -147,6 +147,7 @@ static int read_rule(struct config *c, const char *name, size_t len, struct err 
 	struct config_rules *r = c->rules_count ? &c->rules[c->rules_count - 1] : NULL;
 	struct rule *rules;
 	uint32_t *ids;
+	uint64_t *sums;
 
 	if (!r || r->account != c->accounts[c->account_count - 1])
 		return 0;
@@ -158,12 +159,25 @@ static int read_rule(struct config *c, const char *name, size_t len, struct err 
 	ids = realloc(r->account->rules, (r->file->count + 1) * sizeof *ids);
 	if (ids)
 		r->account->rules = ids;
-	if (!rules || !ids || !(rules[r->file->count].identifier = strndup(name, len)))
+	sums = realloc(r->account->rule_sums, (r->file->count + 1) * sizeof *sums);
+	if (sums)
+		r->account->rule_sums = sums;
+	if (!rules || !ids || !sums || !(rules[r->file->count].identifier = strndup(name, len)))
 		return err_set(e, -ENOMEM, "no memory");
 	rules[r->file->count].expression = NULL;
+	sums[r->file->count] = 0;
 	ids[r->file->count++] = 0;
 	r->account->rule_count = r->file->count;
 	return 0;
+}
+
+/* Of the rule before. */
+static void read_sum(struct config *c, const char *text)
+{
+	const struct account *a = c->rules_count ? c->rules[c->rules_count - 1].account : NULL;
+
+	if (a && a->rule_count && a == c->accounts[c->account_count - 1])
+		a->rule_sums[a->rule_count - 1] = strtoull(text, NULL, 16);
 }
 
 /* A line that is no account's is none of ours. */
@@ -199,6 +213,8 @@ int leftovers_config(const struct kernel_description *d, struct config **ret, st
 
 		if (strncmp(at, "rule\t", 5) == 0) {
 			r = read_rule(c, at + 5, len - 5, e);
+		} else if (strncmp(at, "sum\t", 4) == 0) {
+			read_sum(c, at + 4);
 		} else if (len < sizeof line) {
 			memcpy(line, at, len);
 			line[len] = '\0';

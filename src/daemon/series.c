@@ -18,8 +18,16 @@ struct candidate {
 	uint64_t weight;
 };
 
+/* A rule that the account has, by its id. */
+struct rule_sum {
+	uint32_t id;
+	bool is_another;      /* the ledger has counts of another expression, which is newer */
+	uint64_t sum;
+};
+
 struct series {
 	struct account *account;
+	struct rule_sum *sums;
 	struct one *at;       /* at[0] is `other` */
 	size_t count, limit;
 	struct table index;   /* key -> place in `at` (never 0: a slot's counter) */
@@ -47,6 +55,38 @@ static int index_open(struct series *s, struct err *e)
 	return table_open(&s->index, &form, e);
 }
 
+static int compare_sums(const void *pa, const void *pb)
+{
+	const struct rule_sum *a = pa, *b = pb;
+
+	return (a->id > b->id) - (a->id < b->id);
+}
+
+/* The account's rules, to be searched. */
+static int sort_rules(struct series *s)
+{
+	const struct account *a = s->account;
+
+	s->sums = calloc(a->rule_count + 1, sizeof *s->sums);
+	if (!s->sums)
+		return -ENOMEM;
+	for (size_t i = 0; i < a->rule_count; i++)
+		s->sums[i] = (struct rule_sum){ .id = a->rules[i], .sum = a->rule_sums ? a->rule_sums[i] : 0 };
+	qsort(s->sums, a->rule_count, sizeof *s->sums, compare_sums);
+	return 0;
+}
+
+/* NULL: it is not an account by rule, or has no such rule (any more). */
+static struct rule_sum *rule_of(const struct series *s, const uint8_t *key)
+{
+	struct rule_sum wanted = { 0 };
+
+	if (!account_has_rules(s->account))
+		return NULL;
+	memcpy(&wanted.id, key + s->account->layout.at[FIELD_RULE], sizeof wanted.id);
+	return bsearch(&wanted, s->sums, s->account->rule_count, sizeof wanted, compare_sums);
+}
+
 int series_new(struct series **ret, struct account *a, struct err *e)
 {
 	struct series *s = calloc(1, sizeof *s);
@@ -57,7 +97,7 @@ int series_new(struct series **ret, struct account *a, struct err *e)
 	s->account = account_ref(a);
 	s->limit = a->series ? a->series : 1;
 	s->at = calloc(s->limit, sizeof *s->at);
-	if (!s->at || (r = index_open(s, e)) < 0) {
+	if (!s->at || sort_rules(s) < 0 || (r = index_open(s, e)) < 0) {
 		series_free(&s);
 		return r;
 	}
@@ -73,6 +113,7 @@ void series_free(struct series **s)
 		return;
 	account_unref(&(*s)->account);
 	table_close(&(*s)->index);
+	free((*s)->sums);
 	free((*s)->at);
 	free((*s)->gone);
 	free(*s);
@@ -167,8 +208,11 @@ static void remember_candidate(struct series *s, const uint8_t *key, uint64_t we
 void series_add(struct series *s, const uint8_t *key, const struct party_tally *t)
 {
 	uint64_t weight = t->rx.l2_bytes + t->tx.l2_bytes;
+	const struct rule_sum *rule = rule_of(s, key);
 	struct one *one = find(s, key);
 
+	if (rule && rule->is_another)
+		return;
 	if (!one)
 		one = add(s, key);
 	if (!one) {
@@ -207,37 +251,24 @@ static int move_to_other(struct series *s, const struct series_state *state)
 	return 0;
 }
 
-static int compare_ids(const void *pa, const void *pb)
+/* Counts of another expression than the rule has: it begins anew. Where the tables are older than the ledger, it is
+ * they that are of another expression, and the rule's series is left as it is. */
+static bool is_of_another(struct series *s, const struct series_state *state)
 {
-	const uint32_t *a = pa, *b = pb;
+	struct rule_sum *rule = rule_of(s, state->key);
 
-	return (*a > *b) - (*a < *b);
+	if (!rule || !rule->sum || !state->expression || rule->sum == state->expression)
+		return false;
+	rule->is_another = s->keeps_strangers;
+	return true;
 }
 
-/* The account's rules, to be searched. */
-static uint32_t *sorted_rules(const struct account *a)
+static bool is_ours(const struct series *s, const uint8_t *key)
 {
-	uint32_t *ids = calloc(a->rule_count + 1, sizeof *ids);
-
-	if (!ids)
-		return NULL;
-	for (size_t i = 0; i < a->rule_count; i++)
-		ids[i] = a->rules[i];
-	qsort(ids, a->rule_count, sizeof *ids, compare_ids);
-	return ids;
+	return !account_has_rules(s->account) || s->keeps_strangers || rule_of(s, key);
 }
 
-static bool is_ours(const struct series *s, const uint32_t *ids, const uint8_t *key)
-{
-	uint32_t id;
-
-	if (!ids)
-		return true;
-	memcpy(&id, key + s->account->layout.at[FIELD_RULE], sizeof id);
-	return bsearch(&id, ids, s->account->rule_count, sizeof id, compare_ids) != NULL;
-}
-
-static int load(struct series *s, const struct series_state *states, size_t count, const uint32_t *ids)
+int series_load(struct series *s, const struct series_state *states, size_t count)
 {
 	static const struct party_tally nothing;
 
@@ -246,7 +277,12 @@ static int load(struct series *s, const struct series_state *states, size_t coun
 
 		if (memcmp(&states[i].total, &nothing, sizeof nothing) == 0)
 			continue;
-		if (!one && is_ours(s, ids, states[i].key))
+		if (is_of_another(s, &states[i])) {
+			if (!s->keeps_strangers && remember_gone(s, states[i].key) < 0)
+				return -ENOMEM;
+			continue;
+		}
+		if (!one && is_ours(s, states[i].key))
 			one = add(s, states[i].key);
 		if (!one && move_to_other(s, &states[i]) < 0)
 			return -ENOMEM;
@@ -256,21 +292,16 @@ static int load(struct series *s, const struct series_state *states, size_t coun
 	return 0;
 }
 
+uint64_t series_expression(const struct series *s, const uint8_t *key)
+{
+	const struct rule_sum *rule = rule_of(s, key);
+
+	return rule ? rule->sum : 0;
+}
+
 void series_keep_strangers(struct series *s)
 {
 	s->keeps_strangers = true;
-}
-
-int series_load(struct series *s, const struct series_state *states, size_t count)
-{
-	uint32_t *ids = NULL;
-	int r;
-
-	if (account_has_rules(s->account) && !s->keeps_strangers && !(ids = sorted_rules(s->account)))
-		return -ENOMEM;
-	r = load(s, states, count, ids);
-	free(ids);
-	return r;
 }
 
 /* The index has no removal: it is made anew, once a window at most. */
@@ -323,11 +354,13 @@ void series_settle(struct series *s)
 static int append(struct series *s, struct booking *b, const struct one *one)
 {
 	struct series_state *grown = realloc(b->series, (b->series_count + 1) * sizeof *grown);
+	const struct rule_sum *rule = rule_of(s, one->key);
 
 	if (!grown)
 		return -ENOMEM;
 	b->series = grown;
-	grown[b->series_count] = (struct series_state){ .account = account_ref(s->account), .total = one->total };
+	grown[b->series_count] = (struct series_state){ .account = account_ref(s->account), .total = one->total,
+							.expression = rule ? rule->sum : 0 };
 	memcpy(grown[b->series_count++].key, one->key, sizeof one->key);
 	return 0;
 }

@@ -296,6 +296,110 @@ static void only_changes_are_told(void **state)
 	close_world(&w);
 }
 
+/* ---- rules ---- */
+
+#define RULES 3
+
+/* Rule i has the id 10 - i. */
+static struct account *account_of_rules(const uint64_t sums[RULES])
+{
+	struct account *a = account_new();
+
+	assert_non_null(a);
+	snprintf(a->name, sizeof a->name, "rules");
+	a->by[a->by_count++] = FIELD_RULE;
+	a->series = 10;
+	assert_int_equal(account_finish(a, NULL), 0);
+	a->rule_count = RULES;
+	a->rules = calloc(RULES, sizeof *a->rules);
+	a->rule_sums = calloc(RULES, sizeof *a->rule_sums);
+	assert_true(a->rules && a->rule_sums);
+	for (uint32_t i = 0; i < RULES; i++) {
+		a->rules[i] = 10 - i;
+		a->rule_sums[i] = sums[i];
+	}
+	return a;
+}
+
+static void rule_key(const struct account *a, uint8_t *key, uint32_t id)
+{
+	memset(key, 0, KEY_BYTES_MAX);
+	memcpy(key + a->layout.at[FIELD_RULE], &id, sizeof id);
+}
+
+static uint64_t shown(const struct series *s, const uint8_t *key)
+{
+	struct snapshot_series *have;
+	uint64_t packets = 0;
+	size_t count;
+
+	assert_int_equal(series_snapshot(s, &have, &count), 0);
+	for (size_t i = 0; i < count; i++)
+		if (memcmp(have[i].key, key, KEY_BYTES_MAX) == 0)
+			packets += have[i].total.rx.packets;
+	free(have);
+	return packets;
+}
+
+static const struct { const char *why; uint64_t sum, in_ledger; bool left_over; uint64_t want, told; } expressions[] = {
+	{ "the same",                          7, 7, false, 105, 7 },
+	{ "another",                           7, 8, false, 5, 7 },
+	{ "of an older ledger",                7, 0, false, 105, 7 },
+	{ "tables of the same",                7, 7, true, 105, 7 },
+	{ "tables that are older than the ledger's", 7, 8, true, 0, 0 },
+	{ "tables of an older build",          0, 8, true, 105, 0 },
+};
+
+static void another_expression_begins_anew(void **state)
+{
+	const struct party_tally before = { .rx = { 100, 1000, 900 } }, more = { .rx = { 5, 50, 45 } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(expressions); i++) {
+		struct account *a = account_of_rules((uint64_t[RULES]){ 1, expressions[i].sum, 3 });
+		struct series_state loaded = { .total = before, .expression = expressions[i].in_ledger };
+		struct booking *b = booking_new();
+		struct series *s;
+
+		assert_int_equal(series_new(&s, a, NULL), 0);
+		if (expressions[i].left_over)
+			series_keep_strangers(s);
+		rule_key(a, loaded.key, 9);
+		assert_int_equal(series_load(s, &loaded, 1), 0);
+		series_add(s, loaded.key, &more);
+		if (shown(s, loaded.key) != expressions[i].want)
+			fail_msg("%s: %llu", expressions[i].why, (unsigned long long)shown(s, loaded.key));
+		assert_int_equal(series_changes(s, b), 0);
+		assert_int_equal(b->series_count, expressions[i].want ? 1 : 0);
+		if (b->series_count)
+			assert_int_equal(b->series[0].expression, expressions[i].told);
+		booking_free(&b);
+		series_free(&s);
+		account_unref(&a);
+	}
+}
+
+/* The ledger is told at once that there is nothing any more, not only with the next frame. */
+static void another_expression_is_told(void **state)
+{
+	struct account *a = account_of_rules((uint64_t[RULES]){ 1, 2, 3 });
+	struct series_state loaded = { .total = { .rx = { 100, 1000, 900 } }, .expression = 9 };
+	struct booking *b = booking_new();
+	struct series *s;
+
+	(void)state;
+	assert_int_equal(series_new(&s, a, NULL), 0);
+	rule_key(a, loaded.key, 10);
+	assert_int_equal(series_load(s, &loaded, 1), 0);
+	assert_int_equal(series_changes(s, b), 0);
+	assert_int_equal(b->series_count, 1);
+	assert_int_equal(b->series[0].total.rx.packets, 0);
+	assert_memory_equal(b->series[0].key, loaded.key, KEY_BYTES_MAX);
+	booking_free(&b);
+	series_free(&s);
+	account_unref(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -304,6 +408,8 @@ int main(void)
 		cmocka_unit_test(the_largest_are_shown),
 		cmocka_unit_test(loading),
 		cmocka_unit_test(only_changes_are_told),
+		cmocka_unit_test(another_expression_begins_anew),
+		cmocka_unit_test(another_expression_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,6 +41,8 @@ int book_prepare(struct ledger *l, struct err *e)
 				  "overflowed = overflowed + ?4 WHERE id = ?1" },
 		{ &l->put_meta, "UPDATE meta SET value = CASE key WHEN 'bookings' THEN value + 1 ELSE ?1 END "
 				"WHERE key IN ('bookings', 'last_booked')" },
+		{ &l->put_expression, "INSERT INTO expression VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET sum = excluded.sum "
+				      "WHERE sum <> excluded.sum" },
 		{ &l->get_epoch, "SELECT number FROM epoch WHERE generation = ?1" },
 		{ &l->put_epoch, "INSERT INTO epoch VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET "
 				 "number = max(number, excluded.number), booked = excluded.booked" },
@@ -55,7 +57,7 @@ int book_prepare(struct ledger *l, struct err *e)
 void book_close(struct ledger *l)
 {
 	sqlite3_stmt **all[] = { &l->put_device, &l->put_host, &l->add_total, &l->note_batch, &l->put_meta,
-				 &l->get_interface, &l->put_interface, &l->get_epoch, &l->put_epoch };
+				 &l->put_expression, &l->get_interface, &l->put_interface, &l->get_epoch, &l->put_epoch };
 
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
 		sqlite3_finalize(*all[i]);
@@ -226,6 +228,21 @@ static bool is_given_up(const struct party_tally *t)
 	return memcmp(t, &nothing, sizeof nothing) == 0;
 }
 
+/* Of which expression the series of a rule are: in the same transaction, so that they are never told apart wrongly. */
+static int book_expression(struct ledger *l, const struct ledger_table *t, const struct series_state *s, struct err *e)
+{
+	sqlite3_stmt *st = l->put_expression;
+	uint32_t rule;
+
+	memcpy(&rule, s->key + s->account->layout.at[FIELD_RULE], sizeof rule);
+	sqlite3_bind_int64(st, 1, t->id);
+	sqlite3_bind_text(st, 2, strings_at(l->options.strings, rule), -1, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 3, (int64_t)s->expression);
+	int r = sql_run(st, e);
+	sqlite3_clear_bindings(st);
+	return r;
+}
+
 static int book_one_series(struct ledger *l, const struct series_state *s, struct err *e)
 {
 	struct book_rows key = { 0 };
@@ -247,7 +264,7 @@ static int book_one_series(struct ledger *l, const struct series_state *s, struc
 	r = sql_run(st, e);
 	sqlite3_clear_bindings(st);
 	rows_free(&key);
-	return r;
+	return r == 0 && s->expression ? book_expression(l, t, s, e) : r;
 }
 
 static int book_all(struct ledger *l, const struct booking *b, struct err *e)

@@ -162,6 +162,35 @@ static void test_series_come_back(void **state)
 	account_unref(&a);
 }
 
+static void test_expressions_come_back(void **state)
+{
+	struct bench *b = *state;
+	struct account *a = make_account("rules", "rule", 60);
+	struct booking *k = make_booking(a, W, 1, 1, b->strings);
+	struct series_state *got;
+	struct party_tally total;
+	size_t count;
+
+	k->series = calloc(1, sizeof *k->series);
+	k->series_count = 1;
+	k->series[0].account = account_ref(a);
+	make_key(a, k->series[0].key, 1, b->strings);
+	k->series[0].total = (struct party_tally){ { 1, 2, 3 }, { 0, 0, 0 } };
+	bench_open(b);
+	must(ledger_define(b->ledger, &a, 1, &e));
+	for (uint64_t sum = 0; sum < 3; sum++) {
+		k->series[0].expression = sum << 62;
+		must(ledger_book(b->ledger, k, &e));
+		must(ledger_series(b->ledger, a, &got, &count, &total, &e));
+		assert_int_equal(count, 1);
+		assert_int_equal(got[0].expression, sum << 62);
+		free(got);
+	}
+	assert_ask(b, "SELECT count(*) FROM expression", "1");
+	booking_free(&k);
+	account_unref(&a);
+}
+
 static void book_interface(struct bench *b, int64_t since, uint64_t frames)
 {
 	struct booking *k = booking_new();
@@ -299,6 +328,7 @@ int main(void)
 		ledger_test(test_devices_and_hosts),
 		ledger_test(test_any_address_names_a_device_without_local),
 		ledger_test(test_series_come_back),
+		ledger_test(test_expressions_come_back),
 		ledger_test(test_interfaces_over_restarts),
 		ledger_test(test_a_run_goes_on_over_a_restart),
 		ledger_test(test_form_changes),

@@ -44,7 +44,7 @@ struct ledger {
 	struct ledger_table *tables;
 	size_t table_count, table_room;
 	/* the fixed statements, book.c */
-	sqlite3_stmt *put_device, *put_host, *add_total, *note_batch, *get_interface, *put_interface, *put_meta;
+	sqlite3_stmt *put_device, *put_host, *add_total, *note_batch, *get_interface, *put_interface, *put_meta, *put_expression;
 	sqlite3_stmt *get_epoch, *put_epoch;
 	struct period_statements names, holders;
 	sqlite3_stmt *put_source, *put_vendor;

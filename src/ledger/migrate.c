@@ -28,7 +28,10 @@ static const char *const steps[] = {
 	      "ALTER TABLE interface ADD COLUMN egress_l2_bytes INTEGER NOT NULL DEFAULT 0;"
 	      "ALTER TABLE interface ADD COLUMN overflowed INTEGER NOT NULL DEFAULT 0;",
 	/* Accounts may be called so: their views give way. */
-	[2] = "ALTER TABLE interface ADD COLUMN filtered_more_packets INTEGER NOT NULL DEFAULT 0;"
+	[2] = "DROP VIEW IF EXISTS expression;"
+	      "CREATE TABLE expression(account INTEGER NOT NULL REFERENCES account(id), rule TEXT NOT NULL, "
+	      "sum INTEGER NOT NULL, PRIMARY KEY(account, rule) ) WITHOUT ROWID;"
+	      "ALTER TABLE interface ADD COLUMN filtered_more_packets INTEGER NOT NULL DEFAULT 0;"
 	      "DROP VIEW IF EXISTS name;"
 	      "DROP VIEW IF EXISTS held;"
 	      "DROP VIEW IF EXISTS vendor;"

@@ -115,6 +115,14 @@ CREATE TABLE epoch(
 	booked     INTEGER NOT NULL
 ) WITHOUT ROWID;
 
+-- Of which expression the series of a rule are: the sum of its text. Another one begins anew.
+CREATE TABLE expression(
+	account INTEGER NOT NULL REFERENCES account(id),
+	rule    TEXT NOT NULL,
+	sum     INTEGER NOT NULL,
+	PRIMARY KEY(account, rule)
+) WITHOUT ROWID;
+
 -- What an address or a device (its MAC) was called, from when to when; until NULL: still.
 CREATE TABLE name(
 	key    TEXT NOT NULL,

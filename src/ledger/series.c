@@ -105,6 +105,8 @@ static void read_series(struct ledger *l, struct account *a, sqlite3_stmt *s, st
 			  l->options.strings);
 	for (unsigned i = 0; i < counter_count(a); i++)
 		counter_set(a, i, &ret->total, (uint64_t)sqlite3_column_int64(s, at + (int)i));
+	if (account_has_rules(a))
+		ret->expression = (uint64_t)sqlite3_column_int64(s, at + (int)counter_count(a));
 }
 
 static int read_all(struct ledger *l, struct account *a, sqlite3_stmt *s, struct series_state **ret, size_t *ret_count,
@@ -173,7 +175,10 @@ int ledger_series(struct ledger *l, struct account *a, struct series_state **ret
 	append_keys(text, a, "\"%w\"");
 	sqlite3_str_appendall(text, ", ");
 	append_counters(text, a, "\"%w\"");
-	sqlite3_str_appendf(text, " FROM \"%w\"", t->series);
+	if (account_has_rules(a))
+		sqlite3_str_appendf(text, ", (SELECT x.sum FROM expression x WHERE x.account = %lld AND x.rule = s.rule)",
+				    (long long)t->id);
+	sqlite3_str_appendf(text, " FROM \"%w\" s", t->series);
 	r = sql_prepare_str(l->db, &s, text, e);
 	if (r == 0)
 		r = read_all(l, a, s, ret_series, ret_count, e);

@@ -33,6 +33,7 @@ struct account *account_ref(struct account *a)
 static void free_account(struct account *a)
 {
 	free(a->rules);
+	free(a->rule_sums);
 	free(a->columns);
 	free(a);
 }

@@ -42,6 +42,7 @@ struct account {
 	/* with `rule` among the keys: */
 	size_t rule_count;
 	uint32_t *rules;             /* ids in struct strings, in the file's order; 0 until account_intern_rules() */
+	uint64_t *rule_sums;         /* of each one's expression, to tell whether it changed; 0 = not known */
 	struct columns *columns;     /* its names in /metrics (model/columns.h), NULL = the usual ones */
 	/* derived by account_finish() */
 	bool party;                  /* packets with a key of a party: records have rx_ and tx_ counters */

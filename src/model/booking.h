@@ -36,6 +36,7 @@ struct series_state {
 	struct account *account;     /* a reference */
 	uint8_t key[KEY_BYTES_MAX];  /* account->layout; key_set_other() for `other` */
 	struct party_tally total;
+	uint64_t expression;         /* of an account by rule: account->rule_sums of the rule it counted; 0 = not known */
 };
 
 /* An epoch of a kernel table (capture/kernel.h) whose counts are in this booking: booked in the same

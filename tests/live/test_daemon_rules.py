@@ -160,6 +160,46 @@ def test_restart_keeps_counts(wire, tmp_path):
 
 
 @pytest.mark.usefixtures("capture")
+@pytest.mark.parametrize("how", ["reload", "stop", "kill"])
+def test_another_expression_begins_anew(wire, tmp_path, pins, how):
+    """Under the same name: what the old one counted is not the new one's, also where the daemon was away in between."""
+    rules = {"stays": "ip", "changes": "udp", "in another": "greater 10", "uses": "${in another} and ip"}
+
+    def text():
+        return config(tmp_path, "".join(f"{name};{expression}\n" for name, expression in rules.items()))
+
+    with Daemon(wire.right, tmp_path, text(), interfaces=(), pins=pins) as daemon:
+        first = wire.send("left", 100)
+        daemon.until("all are told", lambda: set(told(tmp_path).values()) == {counted(first)})
+        daemon.until("the ledger has it", lambda: queried(daemon).get("stays") == counted(first))
+        rules.update({"changes": "udp or arp", "in another": "greater 20"})
+        if how == "reload":
+            daemon.reload(text())
+        else:
+            daemon.process.kill() if how == "kill" else daemon.process.terminate()
+            daemon.process.wait(10)
+            away = wire.send("left", 50)
+            in_kernel = "socket" not in os.environ["RULES_CAPTURE"]
+            daemon.write_config(text())
+            daemon.again()
+        old = [first, away] if how != "reload" and in_kernel else [first]
+        nothing = (0, 0)
+        want = {"stays": counted(*old), "changes": nothing, "in another": nothing, "uses": nothing}
+        daemon.until("it began anew", lambda: told(tmp_path) == want)
+        assert queried(daemon)["changes"] == counted(*old), "what was counted stays in the ledger"
+        daemon.stop()
+        daemon.again()  # and does not come back
+        assert told(tmp_path) == want
+        more = wire.send("left", 10)
+        want = {name: counted(*old, more) if name == "stays" else counted(more) for name in rules}
+        daemon.until("all count on", lambda: told(tmp_path) == want)
+        daemon.stop()
+        daemon.again()
+        assert told(tmp_path) == want
+        daemon.stop(2)
+
+
+@pytest.mark.usefixtures("capture")
 def test_by_interface_and_direction(wire, tmp_path):
     text = config(tmp_path, "all;\nudp;udp\n", by="rule, interface, direction").replace("socket = ", "socket = ")
     with Daemon(wire.right, tmp_path, text, interfaces=()) as daemon:
