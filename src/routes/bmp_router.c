@@ -36,7 +36,8 @@ struct bmp_router {
 	uint32_t *scratch;                      /* a path without its first AS */
 	bool full;
 	uint64_t changes;                       /* besides those of the ribs */
-	int64_t route_utc_s;                    /* the last route came */
+	bool telling;                           /* the router began to tell in this session */
+	int64_t route_utc_s;                    /* the last route or Peer Up came */
 	struct bmp_router_facts facts;          /* what is not counted elsewhere */
 };
 
@@ -297,6 +298,7 @@ static int read_routes(struct bmp_router *r, const struct bmp_message *m, int64_
 	if (!x.peer)
 		return 0;
 	r->route_utc_s = now_utc_s;
+	r->telling = true;
 	if (!x.peer->since_utc_s) /* a Loc-RIB without a Peer Up */
 		x.peer->since_utc_s = now_utc_s;
 	x.peer->up = true;
@@ -330,7 +332,7 @@ static void sweep(struct rib *rib, uint16_t peer)
 static void begin_resync(struct bmp_router *r, const struct peer *p, int64_t now_utc_s)
 {
 	each_rib_of(r, p, rib_peer_stale);
-	r->facts.resync = true;
+	r->facts.resync = r->telling = true;
 	r->route_utc_s = now_utc_s;
 }
 
@@ -411,6 +413,7 @@ void bmp_router_connected(struct bmp_router *r, int64_t now_utc_s)
 			r->told_before[t][f] |= r->told[t][f];
 	memset(r->told, 0, sizeof r->told);
 	r->changes++;
+	r->telling = false;
 	r->facts.counters.sessions++;
 	r->facts.connected = r->facts.resync = true;
 	r->facts.since_utc_s = r->route_utc_s = now_utc_s;
@@ -477,7 +480,7 @@ void bmp_router_tick(struct bmp_router *r, int64_t now_utc_s)
 {
 	if (!r->facts.connected || !r->facts.resync)
 		return;
-	if (now_utc_s - r->route_utc_s < BMP_QUIET_S && now_utc_s - r->facts.since_utc_s < BMP_RESYNC_S)
+	if ((!r->telling || now_utc_s - r->route_utc_s < BMP_QUIET_S) && now_utc_s - r->facts.since_utc_s < BMP_RESYNC_S)
 		return;
 	for (size_t i = 0; i < r->peer_count; i++)
 		each_rib_of(r, &r->peers[i], sweep);

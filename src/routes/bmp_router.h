@@ -7,7 +7,8 @@
  * what the router itself uses, and VRFs (peer type 1, Loc-RIBs with a distinguisher) are other networks: passed over.
  *
  * A session that ends leaves the routes in force, marked stale. In the next one a peer's stale routes go at its End-of-RIB;
- * what is left goes once no route came for BMP_QUIET_S, at the latest after BMP_RESYNC_S. A peer that is down has no routes.
+ * what is left goes once the router began to tell and then told no route for BMP_QUIET_S, at the latest after BMP_RESYNC_S.
+ * A peer that is down has no routes.
  * Owner: one thread. Foreign bytes: all messages. Limits: bmp_limits. */
 #ifndef NETTALLY_ROUTES_BMP_ROUTER_H
 #define NETTALLY_ROUTES_BMP_ROUTER_H
