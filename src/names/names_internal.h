@@ -79,5 +79,6 @@ void names_mark_files(struct names *n, bool unread); /* as they are now is what 
 
 /* names_thread.c */
 void *names_run(void *arg);
+uint32_t names_holds_for_s(enum answer a, uint32_t ttl_s, uint8_t failures);
 
 #endif

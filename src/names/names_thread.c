@@ -33,7 +33,7 @@ static uint32_t doubled(uint32_t first_s, uint8_t times)
 	return within(first_s, times < 10 ? first_s << times : UINT32_MAX, 3600);
 }
 
-static uint32_t holds_for_s(enum answer a, uint32_t ttl_s, uint8_t failures)
+uint32_t names_holds_for_s(enum answer a, uint32_t ttl_s, uint8_t failures)
 {
 	switch (a) {
 	case ANSWER_NAME: return within(60, ttl_s, 86400);
@@ -56,7 +56,7 @@ static void count_answer(struct names_counts *c, enum answer a)
 
 static void take_answer(struct names *n, struct place *p, enum answer a, const char *name, uint32_t ttl_s)
 {
-	p->ask_again_s = ns_to_s(names_monotonic_ns()) + holds_for_s(a, ttl_s, p->failures);
+	p->ask_again_s = ns_to_s(names_monotonic_ns()) + names_holds_for_s(a, ttl_s, p->failures);
 	if (a > ANSWER_NONE) { /* what was known before holds on */
 		if (a == ANSWER_SILENCE && p->failures == 0)
 			places_queue(n->places, p);
