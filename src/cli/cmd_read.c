@@ -3,6 +3,7 @@
  * privileges. */
 #include "capture/filter.h"
 #include "capture/pcapfile.h"
+#include "cli/cmd_top.h"
 #include "cli/commands.h"
 #include "cli/read_derive.h"
 #include "cli/read_known.h"
@@ -51,6 +52,7 @@ struct reader {
 	uint64_t packets;
 	int64_t started_ns, shown_ns;
 	bool progress;
+	bool top, once;            /* the live view, by the files' own time */
 };
 
 static const char read_help[] =
@@ -73,6 +75,7 @@ static const char read_help[] =
 	"  --sort [-]COLUMN     order of the rows, - for the largest first\n"
 	"  --limit N            at most N rows\n"
 	"  --format table|tsv|csv|json|ndjson\n"
+	"  --top [--once]       the view of `nettally top`, by the packets' clock; --once: a page of its end\n"
 	"\n"
 	"Examples:\n"
 	"  nettally read --by host --sort -rx_bytes --limit 10 traffic.pcap\n"
@@ -149,7 +152,7 @@ static int parse_limit(int64_t *ret, const char *text, struct err *e)
 }
 
 enum option_id { OPT_BY = 256, OPT_OF, OPT_LOCAL, OPT_FILTER, OPT_SERVICE, OPT_EVERY, OPT_BYTES, OPT_SORT, OPT_LIMIT,
-		 OPT_FORMAT, OPT_RULES, OPT_ROUTES, OPT_GEO };
+		 OPT_FORMAT, OPT_RULES, OPT_ROUTES, OPT_GEO, OPT_TOP, OPT_ONCE };
 
 static const struct option options[] = {
 	{ "by", required_argument, NULL, OPT_BY },         { "of", required_argument, NULL, OPT_OF },
@@ -158,6 +161,7 @@ static const struct option options[] = {
 	{ "bytes", required_argument, NULL, OPT_BYTES },   { "sort", required_argument, NULL, OPT_SORT },
 	{ "limit", required_argument, NULL, OPT_LIMIT },   { "format", required_argument, NULL, OPT_FORMAT },
 	{ "rules", required_argument, NULL, OPT_RULES },   { "routes", required_argument, NULL, OPT_ROUTES },
+	{ "top", no_argument, NULL, OPT_TOP },             { "once", no_argument, NULL, OPT_ONCE },
 	{ "geo", required_argument, NULL, OPT_GEO },       { "help", no_argument, NULL, 'h' },
 	{ 0 },
 };
@@ -178,6 +182,8 @@ static int take_option(struct reader *r, int id, const char *value, struct err *
 	case OPT_LIMIT: return parse_limit(&r->report.limit, value, e);
 	case OPT_FORMAT: r->format_given = true; return format_parse(&r->format, value, e);
 	case OPT_RULES: r->rules_path = value; return 0;
+	case OPT_TOP: r->top = true; return 0;
+	case OPT_ONCE: r->once = true; return 0;
 	case OPT_ROUTES: r->known.routes_path = value; return 0;
 	default: r->known.geo_path = value; return 0;
 	}
@@ -504,6 +510,8 @@ int cmd_read(int argc, char **argv)
 	}
 	if (optind == argc)
 		status = usage_error("read", "which file? (- is standard input)");
+	else if (r.top || r.once)
+		status = top_files(argv + optind, (size_t)(argc - optind), r.once);
 	else
 		status = read_all(&r, argc - optind, argv + optind);
 	reader_free(&r);

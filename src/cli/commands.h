@@ -18,6 +18,7 @@ struct command {
 int cmd_run(int argc, char **argv);
 int cmd_read(int argc, char **argv);
 int cmd_query(int argc, char **argv);
+int cmd_top(int argc, char **argv);
 int cmd_devices(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_audit(int argc, char **argv);

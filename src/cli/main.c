@@ -10,6 +10,7 @@ static const struct command commands[] = {
 	{ "run", "counts live traffic: the daemon", cmd_run },
 	{ "read", "accounts capture files, prints, exits", cmd_read },
 	{ "query", "sums of an account from the ledger", cmd_query },
+	{ "top", "who moves how much right now, live", cmd_top },
 	{ "devices", "who was seen: names, vendors, addresses", cmd_devices },
 	{ "status", "the daemon's health in one page", cmd_status },
 	{ "audit", "do the books close?", cmd_audit },
