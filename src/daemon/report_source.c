@@ -279,6 +279,7 @@ static void *report_thread(void *arg)
 {
 	struct report_source *r = arg;
 
+	(void)pthread_setname_np(pthread_self(), "reports");
 	while (!atomic_load_explicit(&r->stop, memory_order_relaxed)) {
 		take_change(r);
 		if (atomic_load_explicit(&r->next, memory_order_acquire)) {
