@@ -129,21 +129,6 @@ static int print_states(const struct options *o, char *answer, struct err *e)
 	return output_close(&out, e);
 }
 
-static int ask(const struct options *o, const char *request, char **ret, struct err *e)
-{
-	size_t len;
-	int r = control_ask(o->place.control, request, ret, &len, e);
-
-	if (r < 0)
-		return r;
-	if (strncmp(*ret, "error: ", 7) != 0)
-		return 0;
-	(*ret)[strcspn(*ret, "\n")] = '\0';
-	r = err_set(e, -EINVAL, "%s", *ret + 7);
-	free(*ret);
-	return r;
-}
-
 static bool is_placed(const struct options *o)
 {
 	return o->place.control_option || o->place.ledger_option || o->place.config_option;
@@ -152,10 +137,11 @@ static bool is_placed(const struct options *o)
 static int list(const struct options *o, struct err *e)
 {
 	char *answer;
-	int r = o->kinds ? -ENOENT : ask(o, "sinks list", &answer, e);
+	size_t len;
+	int r = o->kinds ? -ENOENT : control_ask(o->place.control, "sinks list", &answer, &len, e);
 
-	if (r == -EINVAL) {
-		fprintf(stderr, "nettally: sinks: the daemon has none configured; these kinds there are:\n");
+	if (r == -EPROTO) { /* none is configured */
+		fprintf(stderr, "nettally: sinks: %s; these kinds there are:\n", e->msg);
 		return print_kinds(o, e);
 	}
 	if (r < 0 && (o->kinds || !is_placed(o)))
@@ -170,12 +156,13 @@ static int list(const struct options *o, struct err *e)
 static int retry(const struct options *o, const char *name, struct err *e)
 {
 	char request[128], *answer;
+	size_t len;
 	int r;
 
 	if (strlen(name) >= SINK_NAME_MAX || strpbrk(name, " \t\n"))
 		return err_set(e, -EINVAL, "'%.60s' is no name of a sink", name);
 	snprintf(request, sizeof request, "sinks retry %s%s", name, o->from_start ? " from-start" : "");
-	r = ask(o, request, &answer, e);
+	r = control_ask(o->place.control, request, &answer, &len, e);
 	if (r < 0)
 		return r;
 	fputs(answer, stdout);

@@ -360,12 +360,13 @@ static void ask_part(void *part, struct slice words, FILE *to)
 	char line[128], name[64] = "", how[16] = "", more[2];
 	struct err e = { 0 };
 
-	snprintf(line, sizeof line, "%.*s", (int)words.len, words.len ? (const char *)words.at : "");
-	if (strcmp(line, "list") == 0) {
+	snprintf(line, sizeof line, "%.*s", (int)(words.len < sizeof line ? words.len : sizeof line - 1),
+		 words.len ? (const char *)words.at : "");
+	if (sscanf(line, "%63s", name) == 1 && strcmp(name, "list") == 0) {
 		answer_list(j, to);
 		return;
 	}
-	int n = sscanf(line, "retry %63s %15s %1s", name, how, more);
+	int n = sscanf(line, " retry %63s %15s %1s", name, how, more);
 	bool from_start = n == 2 && strcmp(how, "from-start") == 0;
 	if (n != 1 && !from_start)
 		fputs("error: ask: sinks list, or: sinks retry NAME [from-start]\n", to);
