@@ -145,12 +145,23 @@ static void tick_part(void *part, struct booking *b)
 	names_take(j->names, &b->learnt, &b->learnt_count);
 }
 
+/* For who prints a key: any thread, as long as there are readers of snapshots (they end before the parts do). */
+static const char *name_of(const void *arg, const struct addr *host, uint64_t mac, char scratch[static KEY_TEXT_MAX])
+{
+	struct names *n = (struct names *)arg;
+
+	_Static_assert(KEY_TEXT_MAX >= NAME_MAX_TEXT, "a name has room");
+	return host->family != ADDR_NONE ? names_of_host(n, host, scratch, NULL) : names_of_mac(n, mac, scratch, NULL);
+}
+
 static void show_part(void *part, struct snapshot *s)
 {
 	struct names_join *j = part;
 	struct fact_row *r = facts_add(&s->facts, "names", "names", NULL, NULL);
 	struct names_state st;
 
+	s->name_of = name_of;
+	s->name_arg = j->names;
 	names_state(j->names, &st);
 	fact_number(r, "remembered", FACT_GAUGE, st.remembered, "hosts and devices whose names are remembered");
 	fact_number(r, "waiting", FACT_GAUGE, st.waiting, "hosts that DNS is still to be asked for");

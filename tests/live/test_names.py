@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -233,6 +234,7 @@ def test_order_of_trust_and_files_that_change(wire, tmp_path):
         history = json.loads(daemon.ask("devices", "10.0.0.1", "--format", "json").stdout)
         assert [(h["what"], h["value"]) for h in history] == [("device", "02:00:04:00:00:01"), ("name", "from-lease"),
                                                                ("name", "from-hosts")]
+        assert any('host="10.0.0.2"' in m and 'name="deux"' in m for m in daemon.metrics())
         status, body = daemon.get("/api/v1/devices")
         assert status == 200 and {d["mac"] for d in json.loads(body)} == set(devices(daemon))
         assert daemon.get("/api/v1/devices/10.0.0.1")[0] == 200
@@ -298,6 +300,19 @@ def test_files_and_privileges(wire, open_folder):
         wait_names(daemon, {"10.0.0.1": "other-two"}, 15)
 
 
+def test_two_hosts_of_one_name(wire, tmp_path):
+    """An account by name alone: one row, one series."""
+    names = 'hosts = off given = { "pair=10.0.0.1", "pair=10.0.0.2" }'
+    with Daemon(wire.right, tmp_path, config(names, "account named { by = { name } every = 1h }\n")) as daemon:
+        sent = wire.send("left", 30, src=ends(1, 3))
+        daemon.until("one row for two", lambda: any(
+            (r["name"], r["tx_packets"]) == ("pair", "20") for r in daemon.query("named")))
+        assert {r["name"] for r in daemon.query("named")} == {"pair", "-"}
+        name = 'nettally_named_packets_total{name="pair",direction="transmit"}'
+        daemon.until("one series", lambda: daemon.metrics().get(name) == 20)
+        assert sum(int(r["tx_packets"]) for r in daemon.query("named")) == sum(f["packets"] for f in sent["flows"])
+
+
 def test_reload(wire, tmp_path):
     responder = Responder(wire, "name")
     with Daemon(wire.right, tmp_path, config('hosts = off given = { "one=10.0.0.1" }')) as daemon:
@@ -334,6 +349,8 @@ def test_hostile_names(wire, tmp_path):
             assert rows and {r["name"] for r in rows} == {name}
         status, body = daemon.get("/metrics")
         assert status == 200 and "\x1b" not in body and "<script" not in body
+        shown = {bytes(m, "ascii").decode("unicode_escape") for m in re.findall(r'(?m)^nettally_named_.*name="([^"]*)"', body)}
+        assert wanted == shown - {"-", "other"}, (wanted, shown)
         if shutil.which("promtool"):
             done = subprocess.run(["promtool", "check", "metrics"], input=body, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stderr
