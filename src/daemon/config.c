@@ -5,6 +5,7 @@
 
 #include "capture/kernel.h"
 #include "daemon/config_internal.h"
+#include "daemon/summary.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -157,6 +158,7 @@ int config_listen_parse(struct config_listen *ret, const char *text, struct err 
 
 void config_set_defaults(struct config *c)
 {
+	c->summary_rows = SUMMARY_ROWS_DEFAULT;
 	memcpy(c->kernel_pins, KERNEL_PINS_DEFAULT, sizeof KERNEL_PINS_DEFAULT);
 	c->kernel_keys = KERNEL_KEYS_DEFAULT;
 	names_config_default(&c->names);

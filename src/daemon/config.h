@@ -68,6 +68,8 @@ struct config {
 	struct routes_config routes;        /* sections routes, bmp, geo */
 	char kernel_pins[256];              /* directory in a bpffs; "" = unpinned: counting ends with the daemon */
 	uint64_t kernel_keys;               /* per CPU, that a kernel table grows to */
+	uint32_t summary_every_s;           /* lines in the log, 0 = none */
+	uint32_t summary_rows;              /* keys of an account in them */
 	char ledger_path[256];
 	uint64_t ledger_max_size_bytes;     /* 0 = no limit */
 	struct config_listen web;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DAY_S 86400u
 #define LINKTYPE_ETHERNET 1 /* a filter is compiled for this one to see whether it is an expression at all */
 
 void config_read_word(struct config_loader *l, cfg_t *s, const char *key, const struct config_word *words, int *ret)
@@ -236,6 +237,20 @@ static void load_places(struct config_loader *l, cfg_t *top)
 	config_read_owner(l, top, "user", c->user);
 }
 
+static void load_summary(struct config_loader *l, cfg_t *s)
+{
+	const struct config_value *v = s ? config_value(s, "every", &l->p) : NULL;
+	struct err e;
+
+	if (!s)
+		return;
+	if (v && duration_parse(&l->c->summary_every_s, v->text, &e) < 0)
+		config_problem(&l->p, v->line, "every: %s", e.msg);
+	else if (v && (l->c->summary_every_s == 0 || DAY_S % l->c->summary_every_s != 0))
+		config_problem(&l->p, v->line, "every = %s does not divide a day; write such as 1min, 1h", v->text);
+	config_read_number(l, s, "rows", 10000, &l->c->summary_rows);
+}
+
 static void load_sections(struct config_loader *l, cfg_t *top, const char *name,
 			  void (*load)(struct config_loader *, cfg_t *, const struct config_statement *))
 {
@@ -262,6 +277,7 @@ static void load_all(struct config_loader *l, cfg_t *top)
 	config_load_reports(l, top);
 	config_load_sinks(l, top);
 	load_kernel(l, cfg_getsec(top, "kernel"));
+	load_summary(l, cfg_getsec(top, "summary"));
 	load_places(l, top);
 	if (l->p.count || l->p.more)
 		return;

@@ -53,6 +53,7 @@ static cfg_t *new_cfg(void)
 		KEY("country"), KEY("as_names"), CFG_SEC("group", group_keys, CFGF_MULTI | CFGF_TITLE), CFG_END(),
 	};
 	cfg_opt_t ledger_keys[] = { KEY("path"), KEY("max_size"), CFG_END() };
+	cfg_opt_t summary_keys[] = { KEY("every"), KEY("rows"), CFG_END() };
 	cfg_opt_t web_keys[] = { KEY("listen"), CFG_END() };
 	cfg_opt_t control_keys[] = { KEY("socket"), KEY("group"), CFG_END() };
 	cfg_opt_t top_keys[] = {
@@ -67,6 +68,7 @@ static cfg_t *new_cfg(void)
 		CFG_SEC("geo", geo_keys, CFGF_NONE),
 		CFG_SEC("kernel", kernel_keys, CFGF_NONE),
 		CFG_SEC("ledger", ledger_keys, CFGF_NONE),
+		CFG_SEC("summary", summary_keys, CFGF_NONE),
 		CFG_SEC("web", web_keys, CFGF_NONE),
 		CFG_SEC("control", control_keys, CFGF_NONE),
 		KEY("user"),

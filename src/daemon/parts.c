@@ -8,6 +8,7 @@
 #include "daemon/sinks_join.h"
 #include "daemon/sockets_part.h"
 #include "daemon/routes_station.h"
+#include "daemon/summary.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ static const struct part_ops *const table[] = {
 	&reports_part,
 	&sockets_part,
 	&sinks_part,
+	&summary_part,
 };
 #define PARTS (sizeof table / sizeof *table)
 
