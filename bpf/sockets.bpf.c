@@ -143,9 +143,10 @@ int sockets_state(struct bpf_raw_tracepoint_args *args)
 	struct sock *sk = (void *)args->args[0];
 	const int from = args->args[1], to = args->args[2];
 	struct sockets_ends ends = { 0 };
-	int opened = from == TCP_SYN_RECV && to == TCP_ESTABLISHED, was_accepted;
+	int opened = from == TCP_SYN_RECV && to == TCP_ESTABLISHED;
 
-	if (!opened && (to != TCP_CLOSE || from == TCP_CLOSE || from == TCP_LISTEN || from == TCP_SYN_SENT))
+	/* what was never established has nothing to tell; the same ends may be another socket's */
+	if (!opened && (to != TCP_CLOSE || from == TCP_CLOSE || from == TCP_LISTEN || from == TCP_SYN_SENT || from == TCP_SYN_RECV))
 		return 0;
 	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP || BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum) != netns)
 		return 0;
@@ -155,9 +156,7 @@ int sockets_state(struct bpf_raw_tracepoint_args *args)
 		note_accepted(&ends);
 		return 0;
 	}
-	was_accepted = bpf_map_delete_elem(&accepted, &ends) == 0;
-	if (from != TCP_SYN_RECV)
-		tell_closed(sk, &ends, was_accepted);
+	tell_closed(sk, &ends, bpf_map_delete_elem(&accepted, &ends) == 0);
 	return 0;
 }
 

@@ -114,9 +114,10 @@ static void part_show(void *part, struct snapshot *s)
 	fact_number(row, "lost_connections", FACT_COUNTER, shown.stats.lost, "closed without being told: the ring was full");
 	fact_number(row, "unknown_connections", FACT_COUNTER, shown.stats.unknown,
 		    "closed and not counted: nobody knows what they had moved before we began");
-	fact_number(row, "crowded", FACT_COUNTER, shown.stats.crowded, "looks at a living connection without room to remember it");
+	fact_number(row, "crowded", FACT_COUNTER, shown.stats.crowded, "looks at one without room to remember it");
 	fact_number(row, "accepted_lost_connections", FACT_COUNTER, shown.stats.accepted_lost,
 		    "accepted without room in the kernel's table: known by their port alone");
+	fact_number(row, "missed_changes", FACT_COUNTER, shown.stats.missed, "changes of state that were not seen");
 	fact_number(row, "looks", FACT_COUNTER, shown.stats.looks, "looks at living connections");
 	fact_number(row, "failed_looks", FACT_COUNTER, shown.stats.looks_failed, "looks that the kernel did not answer to the end");
 	if (shown.failure)

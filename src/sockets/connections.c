@@ -15,6 +15,7 @@ struct entry {
 	uint64_t cookie;
 	uint32_t look;             /* that saw it last */
 	bool taken, ours;
+	bool before;               /* `told` is what it had moved before we began */
 };
 
 struct ports {
@@ -28,6 +29,7 @@ struct connections {
 	uint64_t seeds[5];         /* odd */
 	uint32_t look;
 	bool began;                /* a first look is complete */
+	bool doubts;               /* the kernel may not know of all that were accepted */
 	bool crowded_then;         /* not all that was there before is in the table */
 	int64_t began_ns;
 	struct ports services, listening, listening_next;
@@ -228,13 +230,13 @@ static struct entry *meet(struct connections *c, const struct connection *seen)
 		c->crowded_then = c->crowded_then || !c->began;
 		return NULL;
 	}
+	e->before = !accepted && (!c->began || c->crowded_then);
 	e->ours = accepted || ports_have(&c->services, seen->ends.local_port);
-	if (!accepted && (!c->began || c->crowded_then)) {
-		/* whoever listens may come later in this look, or have come before */
+	if (e->before || c->doubts) /* whoever listens may come later in this look, or have come before */
 		e->ours = e->ours || ports_have(&c->listening, seen->ends.local_port) ||
 			  ports_have(&c->listening_next, seen->ends.local_port);
+	if (e->before)
 		e->told = seen->counters;
-	}
 	return e;
 }
 
@@ -264,6 +266,7 @@ bool connections_see(struct connections *c, const struct connection *seen, int64
 	ret->srtt_us = seen->srtt_us;
 	ret->monotonic_ns = now_ns;
 	e->told = seen->counters;
+	e->before = false;
 	return true;
 }
 
@@ -314,13 +317,13 @@ static bool is_another(const struct entry *e, const struct sockets_closed *close
 }
 
 /* It was never seen alive: is it told whole? */
-static bool is_new_delivery(struct connections *c, const struct sockets_closed *closed, bool accepted_all)
+static bool is_new_delivery(struct connections *c, const struct sockets_closed *closed)
 {
 	const uint16_t port = closed->ends.local_port;
 
 	if (closed->accepted)
 		return true;
-	if (!ports_have(&c->services, port) && (accepted_all || !ports_have(&c->listening, port)) && c->began)
+	if (!ports_have(&c->services, port) && (!c->doubts || !ports_have(&c->listening, port)) && c->began)
 		return false;
 	if (c->began && !c->crowded_then && closed->monotonic_ns >= (uint64_t)c->began_ns)
 		return true;
@@ -328,8 +331,7 @@ static bool is_new_delivery(struct connections *c, const struct sockets_closed *
 	return false;
 }
 
-bool connections_close(struct connections *c, const struct sockets_closed *closed, bool accepted_all,
-		       struct socket_delivery *ret)
+bool connections_close(struct connections *c, const struct sockets_closed *closed, struct socket_delivery *ret)
 {
 	struct sockets_counters told = { 0 };
 	struct entry *e = find(c, &closed->ends);
@@ -340,11 +342,14 @@ bool connections_close(struct connections *c, const struct sockets_closed *close
 		e = NULL;
 	}
 	if (e) {
-		told = e->told;
-		ours = e->ours;
+		/* It may have been seen just before its end, and be asked for just behind it: then the kernel does not know
+		 * it as accepted any more, but says so here. */
+		ours = e->ours || closed->accepted;
+		if (!e->before || !closed->accepted)
+			told = e->told;
 		take_out(c, e);
 	} else {
-		ours = is_new_delivery(c, closed, accepted_all);
+		ours = is_new_delivery(c, closed);
 	}
 	if (!ours)
 		return false;
@@ -354,6 +359,11 @@ bool connections_close(struct connections *c, const struct sockets_closed *close
 	ret->monotonic_ns = (int64_t)closed->monotonic_ns;
 	c->stats.closed++;
 	return true;
+}
+
+void connections_doubt(struct connections *c)
+{
+	c->doubts = true;
 }
 
 void connections_stats(const struct connections *c, struct sockets_stats *ret)

@@ -40,9 +40,10 @@ void connections_begin_look(struct connections *c);
 bool connections_see(struct connections *c, const struct connection *seen, int64_t now_ns, struct socket_delivery *ret);
 void connections_end_look(struct connections *c, bool complete, int64_t now_ns);
 
-/* `accepted_all`: the kernel found room for all that were accepted, so that a connection it does not know as accepted was
- * opened from here. */
-bool connections_close(struct connections *c, const struct sockets_closed *e, bool accepted_all, struct socket_delivery *ret);
+bool connections_close(struct connections *c, const struct sockets_closed *e, struct socket_delivery *ret);
+
+/* The kernel may not know of all that were accepted: from now on, one whose port is listened on counts as accepted. */
+void connections_doubt(struct connections *c);
 
 /* closed, living, lost, unknown, crowded, looks, looks_failed */
 void connections_stats(const struct connections *c, struct sockets_stats *ret);

@@ -84,7 +84,7 @@ static bool end(struct connections *c, struct sockets_closed e, struct socket_de
 {
 	struct socket_delivery d;
 
-	if (!connections_close(c, &e, true, &d))
+	if (!connections_close(c, &e, &d))
 		return false;
 	sum->bytes += d.bytes;
 	sum->packets += d.packets;
@@ -217,6 +217,46 @@ static void test_outgoing(void **state)
 	connections_free(&c);
 }
 
+/* The kernel may have missed that they were accepted: by the port. */
+static void test_doubts(void **state)
+{
+	struct connections *c = make(100);
+	struct connection seen[] = { { .ends = ends_of(PORT, 0), .listens = true }, alive(5, counters_of(500, 500, 0, 5, 0)) };
+	struct socket_delivery sum = { 0 };
+
+	(void)state;
+	look(c, seen, 1, &sum);
+	assert_false(end(c, closed(6, counters_of(901, 900, 0, 9, 0), false), &sum));
+	connections_doubt(c);
+	look(c, seen, 2, &sum);
+	check(&sum, 0, 5, 500, 0);
+	assert_true(end(c, closed(5, counters_of(901, 900, 0, 9, 0), true), &sum));
+	assert_true(end(c, closed(6, counters_of(101, 100, 0, 1, 0), false), &sum));
+	check(&sum, 2, 10, 1000, 0);
+	connections_free(&c);
+}
+
+/* Seen alive, closed, then asked for: nobody knew that it was accepted. */
+static void test_seen_at_its_end(void **state)
+{
+	for (int began = 0; began < 2; began++) {
+		struct connections *c = make(100);
+		struct connection seen = alive(5, counters_of(500, 500, 0, 5, 0));
+		struct sockets_closed e = closed(5, counters_of(901, 900, 0, 9, 0), true);
+		struct socket_delivery sum = { 0 };
+
+		(void)state;
+		if (began)
+			look(c, NULL, 0, &sum);
+		look(c, &seen, 1, &sum);
+		check(&sum, 0, 0, 0, 0);
+		e.accepted = 1;
+		assert_true(end(c, e, &sum));
+		check(&sum, 1, 9, 900, 0);
+		connections_free(&c);
+	}
+}
+
 /* The end of the first got lost: the second with the same ends is told whole. */
 static void test_same_ends_again(void **state)
 {
@@ -327,7 +367,7 @@ static void test_addresses(void **state)
 	(void)state;
 	connections_begin_look(c);
 	connections_end_look(c, true, BEGAN);
-	assert_true(connections_close(c, &e, true, &d));
+	assert_true(connections_close(c, &e, &d));
 	addr_format(&d.client, text);
 	assert_string_equal(text, "2001:db8::7");
 	addr_format(&d.server, text);
@@ -344,6 +384,8 @@ int main(void)
 		cmocka_unit_test(test_before_we_began),
 		cmocka_unit_test(test_closed_as_we_began),
 		cmocka_unit_test(test_outgoing),
+		cmocka_unit_test(test_doubts),
+		cmocka_unit_test(test_seen_at_its_end),
 		cmocka_unit_test(test_same_ends_again),
 		cmocka_unit_test(test_missed_ends),
 		cmocka_unit_test(test_full),

@@ -57,7 +57,7 @@ static int take_closed(void *arg, void *data, size_t size)
 	if (size < sizeof closed)
 		return 0;
 	memcpy(&closed, data, sizeof closed);
-	if (connections_close(s->connections, &closed, sums_of(s)->accepted_lost == 0, &d) && s->tell)
+	if (connections_close(s->connections, &closed, &d) && s->tell)
 		s->tell(s->arg, &d);
 	return 0;
 }
@@ -137,10 +137,21 @@ int sockets_fd(const struct sockets *s)
 	return ring_buffer__epoll_fd(s->ring);
 }
 
+/* How often the program did not run: it was running already on that CPU, interrupted. Who knows what it has missed? */
+static uint64_t misses(const struct sockets *s)
+{
+	struct bpf_prog_info info = { 0 };
+	uint32_t size = sizeof info;
+
+	return bpf_obj_get_info_by_fd(bpf_program__fd(s->skel->progs.sockets_state), &info, &size) == 0 ? info.recursion_misses : 0;
+}
+
 int sockets_read(struct sockets *s, sockets_tell *tell, void *arg)
 {
 	int r;
 
+	if (sums_of(s)->accepted_lost)
+		connections_doubt(s->connections);
 	s->tell = tell;
 	s->arg = arg;
 	r = ring_buffer__consume(s->ring);
@@ -162,6 +173,8 @@ int sockets_look(struct sockets *s, sockets_tell *tell, void *arg, struct err *e
 
 	if (r < 0)
 		return err_errno(e, r, "cannot read the ring of TCP connections");
+	if (misses(s))
+		connections_doubt(s->connections);
 	s->now_ns = monotonic_ns();
 	connections_begin_look(s->connections);
 	r = diag_list(s->diag, see, s, e);
@@ -177,6 +190,7 @@ void sockets_stats(const struct sockets *s, struct sockets_stats *ret)
 	if (ret->lost < sums->closed_lost) /* else both know of them */
 		ret->lost = sums->closed_lost;
 	ret->accepted_lost = sums->accepted_lost;
+	ret->missed = misses(s);
 }
 
 void sockets_close(struct sockets **ps)

@@ -44,9 +44,9 @@ static void say_stats(const struct sockets *s)
 
 	sockets_stats(s, &st);
 	printf("{\"closed\": %" PRIu64 ", \"living\": %" PRIu64 ", \"lost\": %" PRIu64 ", \"unknown\": %" PRIu64
-	       ", \"crowded\": %" PRIu64 ", \"accepted_lost\": %" PRIu64 ", \"looks\": %" PRIu64
-	       ", \"looks_failed\": %" PRIu64 "}\n",
-	       st.closed, st.living, st.lost, st.unknown, st.crowded, st.accepted_lost, st.looks, st.looks_failed);
+	       ", \"crowded\": %" PRIu64 ", \"accepted_lost\": %" PRIu64 ", \"missed\": %" PRIu64
+	       ", \"looks\": %" PRIu64 ", \"looks_failed\": %" PRIu64 "}\n",
+	       st.closed, st.living, st.lost, st.unknown, st.crowded, st.accepted_lost, st.missed, st.looks, st.looks_failed);
 }
 
 /* `look_ms` 0: only at the end. */
