@@ -5,6 +5,7 @@
 #include "daemon/rules_kernel.h"
 
 #include "capture/kernel_generation.h"
+#include "capture/kernel_pins.h"
 #include "rules/testing.h"
 
 #include <bpf/bpf.h>
@@ -54,6 +55,7 @@ struct world {
 };
 
 static struct world w;
+static char test_pins[64]; /* of this process; set in main() */
 
 static void compile(struct program *to, const char *expression)
 {
@@ -87,17 +89,23 @@ static void make_tagger(void)
 	assert_true(w.tagger >= 0);
 }
 
-static void open_world(size_t count, const char *gate, bool xdp)
+static void open_point(bool xdp, const char *pins)
 {
 	const struct kernel_config cf = {
 		.interface = "near", .ifindex = if_nametoindex("near"), .linktype = LINKTYPE_ETHERNET, .now_utc_s = 1700000000,
-		.xdp = xdp,
+		.xdp = xdp, .pins = pins,
 	};
 	const struct kernel_form form = {
 		.fields = { [TALLY_PARTY] = FIELD_BIT(FIELD_HOST) }, .keys_first = 64, .rules = &w.rules,
 	};
 	struct err e;
 
+	if (kernel_open(&w.point, &cf, &form, &e) < 0)
+		fail_msg("%s", e.msg);
+}
+
+static void open_world(size_t count, const char *gate, bool xdp, const char *pins)
+{
 	assert_true(count <= RULES_MOST);
 	w = (struct world){ .rules = { w.filters, (uint32_t)count, { 0 }, rules_kernel_translate } };
 	for (size_t i = 0; i < count; i++) {
@@ -111,8 +119,7 @@ static void open_world(size_t count, const char *gate, bool xdp)
 		compile(&w.gate, gate);
 		w.rules.gate = (struct kernel_filter){ w.gate.insns, w.gate.len };
 	}
-	if (kernel_open(&w.point, &cf, &form, &e) < 0)
-		fail_msg("%s", e.msg);
+	open_point(xdp, pins);
 	make_tagger();
 }
 
@@ -167,9 +174,9 @@ static void run_tagged(int program, unsigned hook, const uint8_t *bytes, uint32_
 	run(w.tagger, bytes, len);
 }
 
-static void run_frames(unsigned frames)
+/* programs: by KERNEL_INGRESS..., -1 = none */
+static void run_through(const int programs[KERNEL_PROGRAMS], unsigned frames)
 {
-	const struct kernel_generation *g = kernel_current(w.point);
 	struct dice d = { .seed = 7 };
 
 	for (unsigned n = 0; n < frames; n++) {
@@ -177,16 +184,21 @@ static void run_frames(unsigned frames)
 		uint32_t len = dice_frame(&d, bytes, sizeof bytes);
 		const unsigned program = n % 3, hook = program == KERNEL_EGRESS ? TALLY_EGRESS : TALLY_INGRESS;
 
-		if (len < 14 || g->programs[program] < 0)
+		if (len < 14 || programs[program] < 0)
 			continue;
 		if (program != KERNEL_XDP && n % 4 == 0) {
 			bytes[12] &= 0x7f; /* a second tag would be pushed into the frame, the first stays in metadata */
-			run_tagged(g->programs[program], hook, bytes, len);
+			run_tagged(programs[program], hook, bytes, len);
 			continue;
 		}
 		want(hook, bytes, len);
-		run(g->programs[program], bytes, len);
+		run(programs[program], bytes, len);
 	}
+}
+
+static void run_frames(unsigned frames)
+{
+	run_through(kernel_current(w.point)->programs, frames);
 }
 
 static void see(void *arg, enum tally_hook hook, uint32_t rule, const struct tally_counters *c)
@@ -245,7 +257,7 @@ static void check_epochs(void)
 static void test_rules(void **state)
 {
 	(void)state;
-	open_world(EXPRESSIONS, NULL, false);
+	open_world(EXPRESSIONS, NULL, false, NULL);
 	run_frames(FRAMES);
 	check_epochs();
 	for (uint32_t i = 0; i + 1 < EXPRESSIONS; i++)
@@ -258,7 +270,7 @@ static void test_rules(void **state)
 static void test_xdp(void **state)
 {
 	(void)state;
-	open_world(EXPRESSIONS, "not port 53", true);
+	open_world(EXPRESSIONS, "not port 53", true, NULL);
 	run_frames(FRAMES / 3); /* a run takes 1 ms there */
 	check_epochs();
 	close_world();
@@ -270,7 +282,7 @@ static void test_gate(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof gates / sizeof *gates; i++) {
-		open_world(i % 2 ? EXPRESSIONS : 0, gates[i], false);
+		open_world(i % 2 ? EXPRESSIONS : 0, gates[i], false, NULL);
 		run_frames(FRAMES / 2);
 		assert_true(w.filtered > 10 && w.passed > 10);
 		check_epochs();
@@ -300,7 +312,7 @@ static void test_many(void **state)
 	struct kernel_generation *old;
 
 	(void)state;
-	open_world(RULES_MOST, NULL, false);
+	open_world(RULES_MOST, NULL, false, NULL);
 	run_frames(300);
 	check_epochs();
 	assert_int_equal(kernel_renew(w.point, NULL, 3, &old, NULL), 0); /* with the point's own copy of the rules */
@@ -312,6 +324,49 @@ static void test_many(void **state)
 	close_world();
 }
 
+/* Nobody has the programs and their counters open but the pins: they go on, and are read afterwards. */
+static void test_pinned(void **state)
+{
+	static const char *const names[] = { "program-ingress", "program-egress", "program-xdp" };
+	int programs[KERNEL_PROGRAMS];
+	struct kernel_generation *left;
+	char id[KERNEL_ID_TEXT];
+
+	(void)state;
+	for (unsigned xdp = 0; xdp < 2; xdp++) {
+		open_world(EXPRESSIONS, xdp ? "not port 53" : NULL, xdp, test_pins);
+		assert_true(kernel_is_pinned(w.point));
+		run_frames(FRAMES / 5);
+		memcpy(id, kernel_describe(kernel_current(w.point))->id, sizeof id);
+		kernel_close(&w.point);
+		for (unsigned i = 0; i < KERNEL_PROGRAMS; i++) {
+			char path[256];
+
+			snprintf(path, sizeof path, "%s/near/g%s/%s", test_pins, id, names[i]);
+			programs[i] = bpf_obj_get(path);
+		}
+		run_through(programs, FRAMES / 5);
+		for (unsigned i = 0; i < KERNEL_PROGRAMS; i++)
+			if (programs[i] >= 0)
+				close(programs[i]);
+		open_point(xdp, test_pins);
+		left = kernel_take_left(w.point);
+		assert_non_null(left);
+		assert_int_equal(kernel_describe(left)->rules, EXPRESSIONS);
+		check(left);
+		assert_true(w.passed > 100);
+		kernel_generation_remove(&left);
+		memset(w.want, 0, sizeof w.want);
+		w.filtered = w.filtered_bytes = w.passed = 0;
+		run_frames(FRAMES / 5);
+		check(kernel_current(w.point)); /* the new one began at zero */
+		assert_int_equal(kernel_detach(w.point, &left, NULL), 0);
+		kernel_generation_remove(&left);
+		close_world();
+	}
+	kernel_pins_remove(test_pins);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -320,11 +375,14 @@ int main(void)
 		cmocka_unit_test(test_gate),
 		cmocka_unit_test(test_gate_loops),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_pinned),
 	};
 	struct err e = { .msg = "no network namespace, or no ip(8)" };
 	cpu_set_t one;
+	int failed;
 
-	if (kernel_usable(&e) < 0 || unshare(CLONE_NEWNET) < 0 ||
+	snprintf(test_pins, sizeof test_pins, KERNEL_PINS_DEFAULT "-test-%d", getpid());
+	if (kernel_usable(&e) < 0 || kernel_pins_prepare(test_pins, &e) < 0 || unshare(CLONE_NEWNET) < 0 ||
 	    system("ip link add near type veth peer name far") != 0) { /* down: no frames but ours */
 		printf("skipped: %s\n", e.msg);
 		return 77;
@@ -332,6 +390,8 @@ int main(void)
 	CPU_ZERO(&one);
 	CPU_SET(0, &one);
 	sched_setaffinity(0, sizeof one, &one);
-	alarm(110);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	alarm(200);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	kernel_pins_remove(test_pins);
+	return failed;
 }
