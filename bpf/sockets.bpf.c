@@ -146,7 +146,8 @@ int sockets_state(struct bpf_raw_tracepoint_args *args)
 	int opened = from == TCP_SYN_RECV && to == TCP_ESTABLISHED;
 
 	/* what was never established has nothing to tell; the same ends may be another socket's */
-	if (!opened && (to != TCP_CLOSE || from == TCP_CLOSE || from == TCP_LISTEN || from == TCP_SYN_SENT || from == TCP_SYN_RECV))
+	if (!opened && (to != TCP_CLOSE || from == TCP_CLOSE || from == TCP_LISTEN || from == TCP_SYN_SENT ||
+			from == TCP_SYN_RECV))
 		return 0;
 	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP || BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum) != netns)
 		return 0;

@@ -119,7 +119,7 @@ static void part_show(void *part, struct snapshot *s)
 		    "accepted without room in the kernel's table: known by their port alone");
 	fact_number(row, "missed_changes", FACT_COUNTER, shown.stats.missed, "changes of state that were not seen");
 	fact_number(row, "looks", FACT_COUNTER, shown.stats.looks, "looks at living connections");
-	fact_number(row, "failed_looks", FACT_COUNTER, shown.stats.looks_failed, "looks that the kernel did not answer to the end");
+	fact_number(row, "failed_looks", FACT_COUNTER, shown.stats.looks_failed, "looks that the kernel did not answer");
 	if (shown.failure)
 		fact_text(row, "problem", shown.problem);
 }

@@ -143,7 +143,9 @@ static uint64_t misses(const struct sockets *s)
 	struct bpf_prog_info info = { 0 };
 	uint32_t size = sizeof info;
 
-	return bpf_obj_get_info_by_fd(bpf_program__fd(s->skel->progs.sockets_state), &info, &size) == 0 ? info.recursion_misses : 0;
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(s->skel->progs.sockets_state), &info, &size) < 0)
+		return 0;
+	return info.recursion_misses;
 }
 
 int sockets_read(struct sockets *s, sockets_tell *tell, void *arg)

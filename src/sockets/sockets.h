@@ -55,8 +55,8 @@ struct sockets_stats {
 					  * not told, because nobody knows what they had moved before we began */
 	uint64_t crowded;                /* times that a living connection found no room in our table */
 	uint64_t accepted_lost;          /* accepted connections that found no room in the kernel's table */
-	uint64_t missed;                 /* changes of state that the program missed (it was interrupted by another one): at most so
-					  * many connections are lost besides, or known as accepted by their port alone */
+	uint64_t missed;                 /* changes of state that the program missed (one interrupted another): at most so many
+					  * connections are lost besides, or known as accepted by their port alone */
 	uint64_t looks, looks_failed;
 };
 
