@@ -228,10 +228,14 @@ static int read_rib_generic(struct mrt_reader *m, struct cursor *c, bool add_pat
 	bool in_entries;
 	struct bgp_nlri n;
 	uint16_t afi;
+	uint8_t safi;
 
 	(void)cursor_be32(c);
 	afi = cursor_be16(c);
-	if (cursor_u8(c) != BGP_SAFI_UNICAST || (afi != BGP_AFI_IP4 && afi != BGP_AFI_IP6)) {
+	safi = cursor_u8(c);
+	if (c->truncated)
+		return err_set(e, -EBADMSG, "table row with a damaged head");
+	if (safi != BGP_SAFI_UNICAST || (afi != BGP_AFI_IP4 && afi != BGP_AFI_IP6)) {
 		m->counters.unsupported++;
 		return 0;
 	}
