@@ -23,8 +23,8 @@ _nettally_accounts()
 _nettally()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}
-	local commands="run read query status audit check rules interfaces detach"
-	local keys="mac host src_mac dst_mac src_host dst_host src_port dst_port interface direction vlan ethertype proto service"
+	local commands="run read query devices status audit check rules interfaces detach"
+	local keys="mac host name vendor src_mac dst_mac src_host dst_host src_port dst_port interface direction vlan ethertype proto service"
 	COMPREPLY=()
 
 	if [ "$COMP_CWORD" -eq 1 ]; then
@@ -62,6 +62,7 @@ _nettally()
 	read) options="--by --of --local --filter --rules --service --every --bytes --sort --limit --format --help" ;;
 	query) options="--ledger -c --from --to --every --where --by --bytes --sort --limit --format --help" ;;
 	status | audit) options="--json --control --ledger -c --help" ;;
+	devices) options="--ledger -c --format --help" ;;
 	check) options="-c --help" ;;
 	rules) options="-i --mac --format --help" ;;
 	interfaces) options="--format --help" ;;

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # fish completion for nettally(1)
 
-set -l commands run read query status audit check rules interfaces detach
-set -l keys mac host src_mac dst_mac src_host dst_host src_port dst_port interface direction vlan ethertype proto service
+set -l commands run read query devices status audit check rules interfaces detach
+set -l keys mac host name vendor src_mac dst_mac src_host dst_host src_port dst_port interface direction vlan ethertype proto service
 set -l conditions (printf '%s=\n' $keys)
 
 function __nettally_first_column
@@ -13,6 +13,7 @@ complete -c nettally -f
 complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a run -d 'count, until told to stop'
 complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a read -d 'account capture files and print'
 complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a query -d 'sums of an account from the ledger'
+complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a devices -d 'who was seen: names, vendors, addresses'
 complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a status -d 'health of the daemon in one page'
 complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a audit -d 'do the books close?'
 complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a check -d 'errors of a config file'
@@ -20,11 +21,11 @@ complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a rules -d 
 complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a interfaces -d 'what there is to count on'
 complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a detach -d 'end counting in the kernel'
 
-complete -c nettally -n '__fish_seen_subcommand_from run check query status audit' -s c -r -F -d 'config file'
+complete -c nettally -n '__fish_seen_subcommand_from run check query devices status audit' -s c -r -F -d 'config file'
 complete -c nettally -n '__fish_seen_subcommand_from rules' -a check -F
 complete -c nettally -n '__fish_seen_subcommand_from rules' -l mac -x -d 'address for $MAC'
 complete -c nettally -n '__fish_seen_subcommand_from run rules' -s i -x -a '(__nettally_first_column interfaces)' -d interface
-complete -c nettally -n '__fish_seen_subcommand_from run query status audit detach' -l ledger -r -F -d 'the ledger'
+complete -c nettally -n '__fish_seen_subcommand_from run query devices status audit detach' -l ledger -r -F -d 'the ledger'
 complete -c nettally -n '__fish_seen_subcommand_from run' -l listen -x -d 'ADDRESS:PORT of the web server'
 complete -c nettally -n '__fish_seen_subcommand_from run' -l summary -d 'who moved most, at the end'
 complete -c nettally -n '__fish_seen_subcommand_from run' -s q -l quiet -d 'warnings only'
@@ -46,7 +47,7 @@ complete -c nettally -n '__fish_seen_subcommand_from read query' -l every -x -a 
 complete -c nettally -n '__fish_seen_subcommand_from read query' -l bytes -x -a 'l2 l3' -d 'layer of bytes'
 complete -c nettally -n '__fish_seen_subcommand_from read query' -l sort -x -d '[-]COLUMN'
 complete -c nettally -n '__fish_seen_subcommand_from read query' -l limit -x -d 'rows at most'
-complete -c nettally -n '__fish_seen_subcommand_from read query rules interfaces' -l format -x \
+complete -c nettally -n '__fish_seen_subcommand_from read query devices rules interfaces' -l format -x \
     -a 'table tsv csv json ndjson' -d format
 complete -c nettally -n '__fish_seen_subcommand_from status audit' -l control -r -F -d 'socket of the daemon'
 complete -c nettally -n '__fish_seen_subcommand_from status audit' -l json -d 'as JSON'

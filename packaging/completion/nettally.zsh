@@ -25,6 +25,7 @@ _nettally() {
 		'run:count, until told to stop'
 		'read:account capture files and print'
 		'query:sums of an account from the ledger'
+		'devices:who was seen: names, vendors, addresses'
 		'status:the health of the daemon in one page'
 		'audit:do the books close?'
 		'check:errors of a config file, with file and line'
@@ -63,6 +64,10 @@ _nettally() {
 		_arguments $show '--ledger[the ledger]:file:_files' '-c[config file]:file:_files' \
 			'--from[start]:time:' '--to[end]:time:' \
 			'*--where[KEY=VALUE]:condition:' '--help[usage]' '1:account:_nettally_accounts'
+		;;
+	devices)
+		_arguments '--ledger[the ledger]:file:_files' '-c[config file]:file:_files' \
+			'--format[how to print]:format:(table tsv csv json ndjson)' '--help[usage]' '1:address:'
 		;;
 	status | audit)
 		_arguments '--json[as JSON]' '--control[socket of the daemon]:file:_files' \
