@@ -91,6 +91,7 @@ static uint64_t send_new(const char *to, const struct key_secret *secret, uint64
 		(void)nettally_report_add(r, &d);
 	}
 	(void)nettally_report_flush(r);
+	usleep(300000); /* the listener may be behind: what it then loses of the end is told again */
 	nettally_report_get_stats(r, &stats);
 	nettally_report_close(&r);
 	*ret_bytes = records * BYTES_EACH;

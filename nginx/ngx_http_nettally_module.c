@@ -17,6 +17,7 @@
 #include <fcntl.h>
 
 #define FLUSH_MS 1000
+#define FLUSH_ROUNDS 4 /* after the last request, to say how much there was */
 #define TYPE_MAX 32
 #define SECRET_MAX 4096
 
@@ -33,6 +34,7 @@ struct main_conf {
 	ngx_array_t destinations;         /* struct destination * */
 	ngx_uint_t on;                    /* somewhere */
 	ngx_event_t flush;
+	ngx_uint_t rounds;                /* of it that are to come, if nothing new is added */
 	ngx_connection_t flush_data;      /* that nginx wants with an event */
 };
 
@@ -66,15 +68,16 @@ static void on_flush(ngx_event_t *ev)
 {
 	struct main_conf *m = ev->data ? ((ngx_connection_t *)ev->data)->data : NULL;
 	struct destination **to = m->destinations.elts;
-	ngx_uint_t more = 0;
 
+	m->rounds = m->rounds > 0 ? m->rounds - 1 : 0;
 	for (ngx_uint_t i = 0; i < m->destinations.nelts; i++) {
 		if (!to[i]->report)
 			continue;
-		more += nettally_report_pending(to[i]->report) > 0;
+		if (nettally_report_pending(to[i]->report) > 0)
+			m->rounds = FLUSH_ROUNDS;
 		(void)nettally_report_flush(to[i]->report);
 	}
-	if (more) /* once more, to say how much there was */
+	if (m->rounds > 0)
 		ngx_add_timer(ev, FLUSH_MS);
 }
 

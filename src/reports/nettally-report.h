@@ -62,8 +62,8 @@ NETTALLY_REPORT_API int nettally_report_open(struct nettally_report **ret, const
 /* -EINVAL: an address that is neither IPv4 nor IPv6, or neither a request nor a packet; -ERANGE: a number that is too
  * large; else what became of a datagram that was full. */
 NETTALLY_REPORT_API int nettally_report_add(struct nettally_report *r, const struct nettally_delivery *d);
-/* Sends what has gathered. Called again with nothing new it says once how much there was, so that the loss of the last
- * datagram shows too. */
+/* Sends what has gathered; to be called each second or so, even if nothing was added: the first three times with nothing
+ * new it says how much there was, so that the loss of the last datagrams shows too. */
 NETTALLY_REPORT_API int nettally_report_flush(struct nettally_report *r);
 /* Records that wait for nettally_report_flush(). */
 NETTALLY_REPORT_API unsigned nettally_report_pending(const struct nettally_report *r);

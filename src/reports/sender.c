@@ -25,6 +25,7 @@
 #define SECRET_MAX 4096
 #define DATAGRAM_DEFAULT 1400
 #define DATAGRAM_LEAST 256
+#define TELL_AGAIN 3
 #define SEND_BUFFER_BYTES (4 << 20)
 #define ENTRIES_MAX 255 /* types, servers */
 #define ENTRY_MAX (1 + LAYOUT_NAME_MAX)
@@ -47,7 +48,7 @@ struct nettally_report {
 	uint8_t key_id[LAYOUT_KEY_ID];
 	uint64_t began_us, sequence, before;
 	uint32_t nonce;
-	bool told;                           /* the last datagram had no records: nothing is untold */
+	unsigned tell;                       /* how many times more to say how much there was */
 	uint8_t sender_length;
 	char sender[LAYOUT_NAME_MAX];
 	struct nettally_report_stats stats;
@@ -253,7 +254,6 @@ int nettally_report_open(struct nettally_report **ret, const struct nettally_rep
 	if (!r)
 		return complain(why, why_size, -ENOMEM, "no memory");
 	r->fd = -1;
-	r->told = true;
 	r->most = o->datagram_max ? o->datagram_max : DATAGRAM_DEFAULT;
 	r->began_us = utc_us();
 	if (r->most < DATAGRAM_LEAST || r->most > LAYOUT_DATAGRAM_MAX)
@@ -323,7 +323,7 @@ static int send_datagram(struct nettally_report *r, unsigned flags)
 		err = transmit(r, bytes, (size_t)(at - bytes) + LAYOUT_SIGNATURE);
 	*(err ? &r->stats.lost_datagrams : &r->stats.datagrams) += 1;
 	*(err ? &r->stats.lost_records : &r->stats.records) += r->records;
-	r->told = r->records == 0;
+	r->tell = r->records ? TELL_AGAIN : r->tell > 0 ? r->tell - 1 : 0;
 	r->before += r->records;
 	r->records = r->used = 0;
 	r->types.count = r->types.used = r->types.latest = 0;
@@ -440,7 +440,7 @@ int nettally_report_add(struct nettally_report *r, const struct nettally_deliver
 
 int nettally_report_flush(struct nettally_report *r)
 {
-	return r->records == 0 && r->told ? 0 : send_datagram(r, 0);
+	return r->records == 0 && r->tell == 0 ? 0 : send_datagram(r, 0);
 }
 
 unsigned nettally_report_pending(const struct nettally_report *r)

@@ -167,8 +167,10 @@ static void an_end_shows_what_was_lost(void **state)
 	assert_int_equal(nettally_report_add(b.sender, &d), 0);
 	assert_int_equal(nettally_report_flush(b.sender), 0);
 	assert_int_equal(listener_read(b.listener, b.receiver), 1);
-	assert_int_equal(nettally_report_flush(b.sender), 0); /* says once how much there was */
-	assert_int_equal(listener_read(b.listener, b.receiver), 1);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(nettally_report_flush(b.sender), 0); /* says how much there was */
+		assert_int_equal(listener_read(b.listener, b.receiver), 1);
+	}
 	assert_int_equal(nettally_report_flush(b.sender), 0);
 	assert_int_equal(listener_read(b.listener, b.receiver), 0);
 	assert_int_equal(nettally_report_add(b.sender, &d), 0);
