@@ -183,3 +183,25 @@ def cluster(folder, layout):
         os.makedirs(f"{folder}/{n}")
         servers.append(ClickHouse(f"{folder}/{n}", p, more))
     return zookeeper, servers
+
+
+def chdb_modules():
+    """Where npm has put chdb, or None: NETTALLY_CHDB names the folder with its node_modules."""
+    folder = os.path.join(os.environ.get("NETTALLY_CHDB", "."), "node_modules")
+    return folder if os.path.exists(os.path.join(folder, "chdb")) and shutil.which("node") else None
+
+
+class Chdb(ClickHouse):
+    """A current ClickHouse, in a process of Node."""
+
+    def __init__(self, folder):  # pylint: disable=super-init-not-called
+        self.folder, self.password, self.process = str(folder), "", None
+        self.http = free_port()
+        self.start()
+
+    def start(self):
+        log = os.path.join(self.folder, "out")
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "chdb_server.js")
+        self.process = subprocess.Popen(["node", script, str(self.http), self.folder], stdout=open(log, "ab"), cwd=self.folder,
+                                        stderr=subprocess.STDOUT, env={**os.environ, "NODE_PATH": os.path.abspath(chdb_modules())})
+        wait_for(self._is_ready, self.process, log)
