@@ -80,9 +80,7 @@ static void check_view(struct config_loader *l, cfg_t *s, const struct routes_vi
 	if (!config_value_at(s, "mrt", 0) == !config_value_at(s, "bmp", 0))
 		config_problem(&l->p, line, "routes %.60s: write either mrt = FILE or bmp = ROUTER-ADDRESS", cfg_title(s));
 	for (size_t i = 0; i < c->view_count; i++) {
-		if (strcmp(c->views[i].name, view->name) == 0)
-			config_problem(&l->p, line, "routes %.60s is there already", view->name);
-		else if (view->router.family && addr_equal(&c->views[i].router, &view->router))
+		if (view->router.family && addr_equal(&c->views[i].router, &view->router))
 			config_problem(&l->p, line, "routes %.60s: this router is that of routes %.60s already", view->name,
 				       c->views[i].name);
 		if (view->is_default && c->views[i].is_default)

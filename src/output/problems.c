@@ -44,6 +44,18 @@ static void find_rules(struct problems *p, const struct snapshot *s)
 	}
 }
 
+/* What a part of the daemon calls a problem is one. */
+static void find_parts(struct problems *p, const struct facts *f)
+{
+	for (size_t i = 0; i < f->count; i++)
+		for (size_t k = 0; k < f->rows[i].count; k++) {
+			const struct fact *fact = &f->rows[i].at[k];
+
+			if (fact->kind == FACT_TEXT && strcmp(fact->name, "problem") == 0 && fact->text[0])
+				add(p, "%s%s%s: %s", f->rows[i].part, f->rows[i].label ? " " : "", f->rows[i].name, fact->text);
+		}
+}
+
 void problems_find(struct problems *p, const struct snapshot *s)
 {
 	p->count = p->shown = 0;
@@ -52,6 +64,7 @@ void problems_find(struct problems *p, const struct snapshot *s)
 		if (!s->interfaces[i].up)
 			add(p, "interface %s is down or gone: it is counted again once it is back", s->interfaces[i].name);
 	find_rules(p, s);
+	find_parts(p, &s->facts);
 	if (s->reload_problem[0])
 		add(p, "the last reload was refused, the configuration before it stays: %s", s->reload_problem);
 	if (s->table_limit && s->table_entries >= s->table_limit)

@@ -234,6 +234,15 @@ static bool state_path(const struct station_router *r, char path[static ROUTES_P
 	return state[0] && snprintf(path, ROUTES_PATH_MAX, "%s.%s.bmp", state, r->view.name) < ROUTES_PATH_MAX;
 }
 
+/* Until when the router was heard. */
+static int64_t heard_utc_s(const struct station_router *r)
+{
+	struct bmp_router_facts facts;
+
+	bmp_router_facts(r->router, &facts);
+	return facts.connected ? utc_s(r->station) : facts.since_utc_s;
+}
+
 /* A copy is made here, and written by the worker. */
 static void save(struct station_router *r, int64_t now_ns)
 {
@@ -244,7 +253,7 @@ static void save(struct station_router *r, int64_t now_ns)
 	if (now_ns < r->next_save_ns)
 		return;
 	r->next_save_ns = now_ns + BMP_SAVE_S * NS_PER_S;
-	if (version == r->saved || !state_path(r, path) || bmp_snapshot_make(&snapshot, r->router, utc_s(r->station)) < 0)
+	if (version == r->saved || !state_path(r, path) || bmp_snapshot_make(&snapshot, r->router, heard_utc_s(r)) < 0)
 		return;
 	if (worker_save(r->station->worker, r->view.name, path, &snapshot) == 0)
 		r->saved = version;
@@ -523,7 +532,7 @@ static void save_now(struct station_router *r)
 	char path[ROUTES_PATH_MAX];
 
 	if (!r->restored || bmp_router_version(r->router) == r->saved || !state_path(r, path) ||
-	    bmp_snapshot_make(&snapshot, r->router, utc_s(r->station)) < 0)
+	    bmp_snapshot_make(&snapshot, r->router, heard_utc_s(r)) < 0)
 		return;
 	bmp_snapshot_write(&snapshot, path, NULL);
 	bmp_snapshot_free(&snapshot);

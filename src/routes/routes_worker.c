@@ -12,6 +12,9 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#define SETTLE_NS (10 * NS_PER_S)
+#define RESTLESS_MAX 5u
+
 struct stamp {
 	dev_t dev;
 	ino_t ino;
@@ -23,6 +26,8 @@ struct file {
 	struct worker_file f;
 	struct stamp read, seen;
 	bool tried, missing;
+	int64_t waits_since_ns; /* for the file to settle; 0 = it does not */
+	unsigned restless;      /* times in a row that it changed while it was read */
 };
 
 struct job {
@@ -82,8 +87,10 @@ static void read_file(struct worker_result *r)
 		geo_load(&r->geo, r->path, &e);
 	else
 		asnames_load(&r->names, r->path, &e);
+	/* The config's loader could read it: that was before the daemon gave up root's rights. */
 	if (e.code)
-		snprintf(r->problem, sizeof r->problem, "%s", e.msg);
+		snprintf(r->problem, sizeof r->problem, "%.400s%s", e.msg, e.code == -EACCES || e.code == -EPERM ?
+			 " (put the user that the daemon runs as into the file's group)" : "");
 	r->took_ns = monotonic_ns() - began_ns;
 }
 
@@ -131,18 +138,37 @@ static int look(const char *path, struct stamp *ret, int64_t *ret_utc_s)
 	return 0;
 }
 
-/* Whether to read the file now; notes what was seen. */
+/* Whether to read the file now; notes what was seen. Who writes it all the time is not waited for without end. */
 static bool is_due(struct file *f, const struct stamp *now)
 {
 	bool settled = same_stamp(now, &f->seen);
+	int64_t now_ns = monotonic_ns();
 
 	f->seen = *now;
-	if (f->tried && (!settled || same_stamp(now, &f->read)))
+	if (f->tried && same_stamp(now, &f->read))
 		return false;
+	if (!f->waits_since_ns)
+		f->waits_since_ns = now_ns;
+	if (f->tried && !settled && now_ns - f->waits_since_ns < SETTLE_NS)
+		return false;
+	f->waits_since_ns = 0;
 	f->read = *now;
-	f->tried = true;
 	f->missing = false;
 	return true;
+}
+
+/* A file that changed while it was read is read again, without a word at first. */
+static bool is_restless(struct file *f)
+{
+	struct stamp now = { 0 };
+	int64_t utc_s;
+
+	if (look(f->f.path, &now, &utc_s) == 0 && same_stamp(&now, &f->read)) {
+		f->restless = 0;
+		return false;
+	}
+	memset(&f->read, 0, sizeof f->read);
+	return f->restless++ < RESTLESS_MAX;
 }
 
 static void note_missing(struct worker *w, struct file *f, int code)
@@ -187,8 +213,18 @@ static bool look_at(struct worker *w, size_t i)
 	read_file(&result->r);
 	pthread_mutex_lock(&w->lock);
 	w->busy = false;
+	if (w->generation != generation) { /* the list is another: it is for the taker to see whether it is still wanted */
+		give(w, result);
+		return false;
+	}
+	if (is_restless(&w->files[i])) {
+		worker_result_free(&result->r);
+		free(result);
+		return true;
+	}
+	w->files[i].tried = true;
 	give(w, result);
-	return w->generation == generation;
+	return true;
 }
 
 static void job_free(struct job *job)

@@ -3,7 +3,8 @@
  * tables of BMP sessions; so that neither the main loop nor the BMP station ever waits for it.
  *
  * A file is looked at every WORKER_LOOK_S: its inode, size and time of change. It is read again once two looks in a row show
- * the same, and another than was read last. Calls are for any thread, results for one. */
+ * the same, and another than was read last; a file that does not come to rest is read all the same after 10 s. What changed
+ * while it was read is read again. Calls are for any thread, results for one. */
 #ifndef NETTALLY_ROUTES_ROUTES_WORKER_H
 #define NETTALLY_ROUTES_ROUTES_WORKER_H
 
