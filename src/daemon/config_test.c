@@ -179,10 +179,9 @@ static const struct mistake { const char *text, *want; } mistakes[] = {
 	{ "/* a comment\n of two lines */ foo = 1", "2: unknown key 'foo'" },
 	{ "/* x */\n/* y */\nfoo = 1", "3: unknown key 'foo'" },
 	{ "account a { by = mac tcp = 1 } service b { tcp = 2 }", "1: unknown key 'tcp' in account" },
-	{ "routes edge1 { mrt = \"x\"\n serves = { \"192.0.2.0/24\" } }", "1: routes: not supported by this version" },
-	{ "names { dns = yes }\nbmp { }\n\ngeo { }\nreports { key k { secret_file = x } }\ninfluxdb home {\n"
-	  "table t { columns = {a} } }",
-	  "1: names: not\n2: bmp: not\n4: geo: not\n5: reports: not\n6: influxdb: not" },
+	{ "routes edge1 { mrt = nosuchfile\n serves = { \"192.0.2.0/24\" } }", "1: mrt = nosuchfile: No such file" },
+	{ "reports { key k { secret_file = nosuchfile } }\ninfluxdb home {\ntable t { columns = {a} } }",
+	  "1: secret_file: nosuchfile\n2: influxdb home needs url\n3: table t: write account" },
 	{ "account f { by = { host }\nrules = \"x\"\nsocket = \"y\"\ncolumns = { \"a=b\" } }",
 	  "2: rules: only for an account by rule: by = { rule }\n3: socket: only\n4: columns: unknown column \"b\"" },
 	{ "account f { by = host\ncolumns = { 'a-b=host', 'm=rx_bytes' } }", "2: columns: 'a-b' is no name in /metrics" },

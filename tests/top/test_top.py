@@ -19,8 +19,8 @@ class Screen:
 
     def __init__(self, folder, command, width=100, height=30):
         self.socket = str(folder / "tmux")
-        self.run("-f", "/dev/null", "new-session", "-d", "-s", "t", "-x", width, "-y", height, "env", "LC_ALL=C.UTF-8", "PS1=end> ",
-                 "TERM=screen", "bash", "--norc", "--noprofile")
+        self.run("-f", "/dev/null", "new-session", "-d", "-s", "t", "-x", width, "-y", height,
+                 "env", "LC_ALL=C.UTF-8", "PS1=end> ", "TERM=screen", "bash", "--norc", "--noprofile")
         self.wait(r"end>")
         self.before = self.modes()
         self.send(" ".join(map(str, command)), "Enter")
@@ -36,7 +36,8 @@ class Screen:
         return self.run("capture-pane", "-p", "-t", "t")
 
     def modes(self):
-        return self.run("display-message", "-p", "-t", "t", "#{alternate_on} #{cursor_flag} #{keypad_flag} #{mouse_any_flag}").strip()
+        flags = "#{alternate_on} #{cursor_flag} #{keypad_flag} #{mouse_any_flag}"
+        return self.run("display-message", "-p", "-t", "t", flags).strip()
 
     def wait(self, pattern, seconds=15):
         end = time.monotonic() + seconds
@@ -162,8 +163,8 @@ def test_the_terminal_is_as_it_was(screen, tmp_path, signo):
     make_capture(tmp_path / "a.pcap", 4, seconds=60)
     s = screen("read", "--top", tmp_path / "a.pcap")
     s.wait(r"\[hosts\]")
-    pids = subprocess.run(["pgrep", "-f", f"read --top {tmp_path}/a.pcap"], capture_output=True, text=True, check=False).stdout.split()
-    for pid in pids:
+    pids = subprocess.run(["pgrep", "-f", f"read --top {tmp_path}/a.pcap"], capture_output=True, text=True, check=False).stdout
+    for pid in pids.split():
         os.kill(int(pid), signo)
     s.wait(r"end>\s*$")
     assert s.modes() == s.before
@@ -193,8 +194,8 @@ def test_fifty_thousand_hosts(screen, tmp_path):
 
 def test_once_is_a_page_of_text(tmp_path):
     make_capture(tmp_path / "a.pcap", 3, seconds=10)
-    done = subprocess.run([NETTALLY, "read", "--once", tmp_path / "a.pcap"], capture_output=True, text=True, timeout=30, check=False,
-                          env={**os.environ, "LC_ALL": "C.UTF-8"})
+    done = subprocess.run([NETTALLY, "read", "--once", tmp_path / "a.pcap"], capture_output=True, text=True, timeout=30,
+                          check=False, env={**os.environ, "LC_ALL": "C.UTF-8"})
     lines = done.stdout.split("\n")
     assert done.returncode == 0 and len(lines) == 25 and lines[24] == ""
     assert all(len(line) <= 80 for line in lines)
