@@ -181,19 +181,19 @@ def test_ten_thousand_short_ones(wire, tmp_path, server):
 
 
 def test_windows_of_a_long_one(wire, tmp_path, server):
-    """100 kB each 200 ms for 5 s, by windows of a second; nothing waits for its end."""
+    """100 kB each 250 ms for 10 s, by windows of a second; nothing waits for its end."""
     with Daemon(wire.right, tmp_path, ACCOUNTS.format(every="1s"), interfaces=(), listen="off") as daemon:
-        client = wire.left.start([*PAIR, "fetch", "192.0.2.102", PORT, 1, 2_500_000, 100_000, 200])
-        daemon.until("windows are booked while it lives", lambda: len(daemon.query("clients", "--every", "1s")) >= 4)
+        client = wire.left.start([*PAIR, "fetch", "192.0.2.102", PORT, 1, 4_000_000, 100_000, 250])
+        daemon.until("windows are booked while it lives", lambda: len(daemon.query("clients", "--every", "1s")) >= 3)
         assert client.poll() is None
         assert {row["requests"] for row in daemon.query("clients", "--every", "1s")} == {"0"}
-        assert client.communicate(timeout=20)[0] == "2500000\n"
+        assert client.communicate(timeout=20)[0] == "4000000\n"
         daemon.until("its end is booked", lambda: daemon.query("services")[0]["requests"] == "1")
         daemon.stop()
         windows = daemon.query("clients", "--every", "1s")
         assert len(windows) >= 5
-        # Five pieces fit into a second.
-        assert all(int(row["bytes"]) <= 700_000 for row in windows), windows
+        # Four pieces fit into a second; a look that comes late has those of the next one, too.
+        assert all(int(row["bytes"]) <= 1_000_000 for row in windows), windows
         assert tuple(sum(int(row[name]) for row in windows) for name in NAMES) == server.total()
 
 
