@@ -30,9 +30,11 @@
 #define TAGGED_FROM 16     /* bytes of the virtual frame from here on are 4 earlier in the real one */
 #define NEAR 0x7fff        /* offsets that the verifier lets one add to a packet's address */
 #define FAR 0x7fffffff     /* beyond any frame */
+#define HEADERS 34         /* bytes that a rule asks for once, at its begin: Ethernet and IPv4, where nearly all of them look */
 #define INSNS_MAX 200000u  /* of one program: the verifier looks at a million, along all paths */
 
 /* Where jumps lead, besides the filter's own instructions; per rule, but for the last three. */
+/* LABEL_HEAD: in the slow form, whether or not there is more than the linear part. */
 enum label { LABEL_BEYOND, LABEL_HEAD, LABEL_MATCH, LABEL_REJECT, LABEL_CHAIN, LABEL_END, LABEL_NOTHING, LABELS };
 
 struct jump {
@@ -49,12 +51,12 @@ struct maker {
 	bool used[LABELS];         /* a jump leads there: code that is not reached is refused by the kernel */
 	const struct program *p;   /* the rule's */
 	size_t *places;            /* by form and instruction */
-	uint32_t *proven;          /* by instruction: bytes of the linear part that are there; UNREACHED */
+	bool *reached;             /* by instruction */
 	bool slow;
 	bool failed, too_far;
 };
 
-#define UNREACHED UINT32_MAX
+#define ANY_PLACE UINT32_MAX
 
 /* ---- instructions ---- */
 
@@ -212,12 +214,12 @@ static uint32_t real_of(const struct maker *m, uint32_t at)
 	return m->t->tagged && at >= TAGGED_FROM ? at - 4 : at;
 }
 
-/* From the scratch entry's copy of the head: at T (less than TAGGED_FROM) if `at` is UNREACHED, else at `at`. */
+/* From the scratch entry's copy of the head: at T (less than TAGGED_FROM) if `at` is ANY_PLACE, else at `at`. */
 static void load_head(struct maker *m, unsigned to, uint32_t at, unsigned size)
 {
 	load(m, BPF_DW, U, FP, AT_SCRATCH);
 	load(m, BPF_W, V, U, offsetof(struct rules_scratch, wire_len));
-	if (at == UNREACHED) {
+	if (at == ANY_PLACE) {
 		op(m, BPF_ALU64 | BPF_ADD | BPF_X, U, T, 0);
 		add_const(m, T, (int32_t)size);
 		jump_if_reg(m, BPF_JMP | BPF_JGT, T, V, LABEL_REJECT);
@@ -272,7 +274,7 @@ static bool load_slow(struct maker *m, const struct sock_filter *i, unsigned to,
 		op(m, BPF_JMP | BPF_JGE | BPF_K, T, 0, TAGGED_FROM);
 		before = m->out.count;
 		op(m, BPF_JMP | BPF_JLE | BPF_K, T, 0, (int32_t)(MAC_PAIR - size));
-		load_head(m, to, UNREACHED, size);
+		load_head(m, to, ANY_PLACE, size);
 		done = m->out.count;
 		op(m, BPF_JMP | BPF_JA, 0, 0, 0);
 		if (m->failed)
@@ -291,7 +293,23 @@ static bool load_slow(struct maker *m, const struct sock_filter *i, unsigned to,
 	return true;
 }
 
-static bool load_fast(struct maker *m, const struct sock_filter *i, unsigned to, unsigned size, uint32_t *proven)
+/* Behind the headers. What the verifier learns there of an address it learns of all that it takes for the same one, and
+ * would verify the rules behind again for each length that it may have found: so this one is another to it, by a number
+ * that it does not know and that is 0. */
+static void load_behind(struct maker *m, unsigned to, uint32_t at, unsigned size)
+{
+	load(m, BPF_DW, T, FP, AT_SCRATCH);
+	load(m, BPF_DW, T, T, offsetof(struct rules_scratch, packets));
+	op(m, BPF_ALU64 | BPF_RSH | BPF_K, T, 0, 63);
+	op(m, BPF_ALU64 | BPF_ADD | BPF_X, T, DATA, 0);
+	move(m, U, T);
+	add_const(m, U, (int32_t)(at + size));
+	jump_if_reg(m, BPF_JMP | BPF_JGT, U, END, LABEL_BEYOND);
+	load(m, code_of(size), to, T, (int16_t)at);
+	to_host(m, to, size);
+}
+
+static bool load_fast(struct maker *m, const struct sock_filter *i, unsigned to, unsigned size)
 {
 	uint32_t at = real_of(m, i->k);
 
@@ -304,11 +322,9 @@ static bool load_fast(struct maker *m, const struct sock_filter *i, unsigned to,
 			load_head(m, to, i->k, size);
 			return true;
 		}
-		if (at + size > *proven) {
-			move(m, T, DATA);
-			add_const(m, T, (int32_t)(at + size));
-			jump_if_reg(m, BPF_JMP | BPF_JGT, T, END, LABEL_BEYOND);
-			*proven = at + size;
+		if (at + size > HEADERS) {
+			load_behind(m, to, at, size);
+			return true;
 		}
 		load(m, code_of(size), to, DATA, (int16_t)at);
 		to_host(m, to, size);
@@ -333,7 +349,7 @@ static bool load_fast(struct maker *m, const struct sock_filter *i, unsigned to,
 
 /* ---- the filter's instructions; false: what follows is not reached from here ---- */
 
-static bool make_load(struct maker *m, const struct sock_filter *i, uint32_t *proven)
+static bool make_load(struct maker *m, const struct sock_filter *i)
 {
 	unsigned to = BPF_CLASS(i->code) == BPF_LDX ? X : A, size = size_of(i->code);
 
@@ -351,7 +367,7 @@ static bool make_load(struct maker *m, const struct sock_filter *i, uint32_t *pr
 	default:
 		break;
 	}
-	if (!(m->slow ? load_slow(m, i, to, size) : load_fast(m, i, to, size, proven)))
+	if (!(m->slow ? load_slow(m, i, to, size) : load_fast(m, i, to, size)))
 		return false;
 	if (BPF_MODE(i->code) == BPF_MSH) {
 		op(m, BPF_ALU | BPF_AND | BPF_K, X, 0, 15);
@@ -402,7 +418,7 @@ static void make_compare(struct maker *m, const struct sock_filter *i, uint32_t 
 		jump(m, place_of(m, pc + 1 + no));
 }
 
-static bool make_insn(struct maker *m, uint32_t pc, uint32_t *proven)
+static bool make_insn(struct maker *m, uint32_t pc)
 {
 	const struct sock_filter *i = &m->p->insns[pc];
 	bool to_x;
@@ -431,32 +447,37 @@ static bool make_insn(struct maker *m, uint32_t pc, uint32_t *proven)
 		op(m, BPF_ALU | BPF_MOV | BPF_X, to_x ? X : A, to_x ? A : X, 0);
 		return true;
 	default:
-		return make_load(m, i, proven);
+		return make_load(m, i);
 	}
 }
 
-/* An instruction that is reached with so many bytes proven. */
-static void reach(struct maker *m, uint32_t pc, uint32_t proven)
-{
-	if (m->proven[pc] == UNREACHED || proven < m->proven[pc])
-		m->proven[pc] = proven;
-}
-
-static void follow_jumps(struct maker *m, uint32_t pc, uint32_t proven)
+static void follow_jumps(struct maker *m, uint32_t pc)
 {
 	const struct sock_filter *i = &m->p->insns[pc];
 
 	if (BPF_CLASS(i->code) != BPF_JMP) {
-		reach(m, pc + 1, proven);
+		m->reached[pc + 1] = true;
 	} else if (BPF_OP(i->code) == BPF_JA) {
-		reach(m, pc + 1 + i->k, proven);
+		m->reached[pc + 1 + i->k] = true;
 	} else {
-		reach(m, pc + 1 + i->jt, proven);
-		reach(m, pc + 1 + i->jf, proven);
+		m->reached[pc + 1 + i->jt] = true;
+		m->reached[pc + 1 + i->jf] = true;
 	}
 }
 
 /* ---- rules ---- */
+
+/* Whether it reads from the linear part at all, and so asks for the headers. */
+static bool reads(const struct program *p)
+{
+	for (uint32_t pc = 0; pc < p->len; pc++) {
+		const unsigned class = BPF_CLASS(p->insns[pc].code), mode = BPF_MODE(p->insns[pc].code);
+
+		if ((class == BPF_LD || class == BPF_LDX) && (mode == BPF_ABS || mode == BPF_MSH))
+			return true;
+	}
+	return false;
+}
 
 static void make_form(struct maker *m, bool slow)
 {
@@ -464,7 +485,7 @@ static void make_form(struct maker *m, bool slow)
 
 	m->slow = slow;
 	for (uint32_t pc = 0; pc < m->p->len; pc++) {
-		m->proven[pc] = UNREACHED;
+		m->reached[pc] = false;
 		if (m->p->insns[pc].code == (BPF_LD | BPF_MEM) || m->p->insns[pc].code == (BPF_LDX | BPF_MEM))
 			memory |= 1u << m->p->insns[pc].k;
 	}
@@ -473,13 +494,16 @@ static void make_form(struct maker *m, bool slow)
 	for (unsigned k = 0; k < PROGRAM_SCRATCH; k++)
 		if (memory & 1u << k)
 			store_const(m, BPF_W, AT_MEMORY(k), 0);
-	m->proven[0] = 0;
+	if (!slow && reads(m->p)) {
+		move(m, T, DATA);
+		add_const(m, T, HEADERS);
+		jump_if_reg(m, BPF_JMP | BPF_JGT, T, END, LABEL_HEAD);
+	}
+	m->reached[0] = true;
 	for (uint32_t pc = 0; pc < m->p->len; pc++) {
-		uint32_t proven = m->proven[pc];
-
 		m->places[(slow ? m->p->len : 0) + pc] = m->out.count;
-		if (proven != UNREACHED && make_insn(m, pc, &proven))
-			follow_jumps(m, pc, proven);
+		if (m->reached[pc] && make_insn(m, pc))
+			follow_jumps(m, pc);
 	}
 }
 
@@ -496,21 +520,13 @@ static void add_counters(struct maker *m, uint32_t index)
 	}
 }
 
-/* What the verifier knows to lie behind it is forgotten with the address: else each rule is verified again for every
- * length that the rules before it may have found, which grows with the square of their number. */
-static void load_data(struct maker *m)
-{
-	load(m, BPF_W, DATA, CTX, m->t->hook == TRANSLATE_TC ? offsetof(struct __sk_buff, data) : offsetof(struct xdp_md, data));
-}
-
 static void make_rule(struct maker *m, const struct program *p, uint32_t index)
 {
 	m->p = p;
-	load_data(m);
 	memset(m->used, 0, LABEL_CHAIN * sizeof *m->used);
 	m->places = malloc(2 * (size_t)p->len * sizeof *m->places);
-	m->proven = malloc(p->len * sizeof *m->proven);
-	if (!m->places || !m->proven) {
+	m->reached = malloc(p->len * sizeof *m->reached);
+	if (!m->places || !m->reached) {
 		m->failed = true;
 	} else {
 		make_form(m, false);
@@ -536,7 +552,7 @@ static void make_rule(struct maker *m, const struct program *p, uint32_t index)
 		resolve(m, false);
 	}
 	free(m->places);
-	free(m->proven);
+	free(m->reached);
 }
 
 /* ---- the program around them ---- */
@@ -563,6 +579,7 @@ static void make_entry(struct maker *m)
 	look_up(m, m->t->counters_fd);
 	move(m, COUNTERS, BPF_REG_0);
 	add_const(m, COUNTERS, (int32_t)m->t->at);
+	load(m, BPF_W, DATA, CTX, tc ? offsetof(struct __sk_buff, data) : offsetof(struct xdp_md, data));
 	load(m, BPF_W, END, CTX, tc ? offsetof(struct __sk_buff, data_end) : offsetof(struct xdp_md, data_end));
 }
 
