@@ -56,12 +56,14 @@ static void what_is_written(void **state)
 		{ "none any more", { LEARNT_NAME, W + 20, "10.0.0.1", NULL, "-", 0 }, "0-10:a/lease 10-20:b/dns" },
 		{ "the first again", { LEARNT_NAME, W + 30, "10.0.0.1", "a", "dns", 0 }, "0-10:a/lease 10-20:b/dns 30-:a/dns" },
 		{ "twice in a second", { LEARNT_NAME, W + 30, "10.0.0.1", "c", "dns", 0 }, "0-10:a/lease 10-20:b/dns 30-:c/dns" },
-		{ "the clock went back", { LEARNT_NAME, W + 25, "10.0.0.1", "d", "dns", 0 }, "0-10:a/lease 10-20:b/dns 30-:d/dns" },
+		{ "the clock went back", { LEARNT_NAME, W + 25, "10.0.0.1", "d", "dns", 0 },
+		  "0-10:a/lease 10-20:b/dns 30-:d/dns" },
 	};
 	static const struct { const char *why; struct known k; const char *want; } held[] = {
 		{ "held", { LEARNT_HOLDER, W, "10.0.0.1", NULL, NULL, 1 }, "0-:00:00:00:00:00:01" },
 		{ "by the same", { LEARNT_HOLDER, W + 1, "10.0.0.1", NULL, NULL, 1 }, "0-:00:00:00:00:00:01" },
-		{ "by another", { LEARNT_HOLDER, W + 2, "10.0.0.1", NULL, NULL, 2 }, "0-2:00:00:00:00:00:01 2-:00:00:00:00:00:02" },
+		{ "by another", { LEARNT_HOLDER, W + 2, "10.0.0.1", NULL, NULL, 2 },
+		  "0-2:00:00:00:00:00:01 2-:00:00:00:00:00:02" },
 	};
 	struct bench *b = *state;
 
@@ -143,7 +145,8 @@ static void query(struct bench *b, const struct query *q, char *buf, size_t size
 
 static struct query ask_names(void)
 {
-	return (struct query){ .account = "named", .from_utc_s = INT64_MIN, .to_utc_s = INT64_MAX, .by = { FIELD_NAME }, .by_count = 1,
+	return (struct query){ .account = "named", .from_utc_s = INT64_MIN, .to_utc_s = INT64_MAX,
+		.by = { FIELD_NAME }, .by_count = 1,
 			       .basis = -1, .limit = -1 };
 }
 
@@ -183,7 +186,8 @@ static void a_record_is_called_as_it_was_then(void **state)
 static void names_are_grouped_and_looked_for(void **state)
 {
 	static const struct { const char *why, *value, *want; } rows[] = {
-		{ "all", NULL, "-:2 both:2 x' OR 1=1 --:1" }, { "one that two have", "both", "both:2" }, { "hostile", "x' OR 1=1 --", "x' OR 1=1 --:1" },
+		{ "all", NULL, "-:2 both:2 x' OR 1=1 --:1" }, { "one that two have", "both", "both:2" },
+		{ "hostile", "x' OR 1=1 --", "x' OR 1=1 --:1" },
 		{ "nameless", "-", "-:2" }, { "nobody", "nobody", "" },
 	};
 	struct bench *b = *state;
@@ -307,14 +311,16 @@ static void a_million_records(void **state)
 	clock_gettime(CLOCK_MONOTONIC, &begin);
 	query(b, &q, got, sizeof got);
 	clock_gettime(CLOCK_MONOTONIC, &end);
-	printf("a million records by name: %.2f s\n", (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9);
+	printf("a million records by name: %.2f s\n",
+		(double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9);
 	account_unref(&a);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ledger_test(what_is_written), ledger_test(what_is_in_force_is_recalled), ledger_test(a_record_is_called_as_it_was_then),
+		ledger_test(what_is_written), ledger_test(what_is_in_force_is_recalled),
+			ledger_test(a_record_is_called_as_it_was_then),
 		ledger_test(names_are_grouped_and_looked_for), ledger_test(devices_have_names), ledger_test(lists_of_devices),
 		ledger_test(a_million_records),
 	};

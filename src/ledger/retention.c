@@ -99,7 +99,10 @@ static int hosts_step(struct ledger *l, int64_t now_utc_s, struct err *e)
 	/* a tenth more than asked, so that this is not done each time */
 	r = sql_exec(l->db, e,
 		     "DELETE FROM host WHERE host IN (SELECT host FROM host ORDER BY last_seen LIMIT %lld);"
-		     "UPDATE meta SET value = value + changes() WHERE key = 'forgotten_hosts'",
+		     "UPDATE meta SET value = value + changes() WHERE key = 'forgotten_hosts';"
+		     /* what they were called goes with them; devices are few */
+		     "DELETE FROM name WHERE key NOT IN (SELECT host FROM host) AND key NOT IN (SELECT mac FROM device);"
+		     "DELETE FROM held WHERE host NOT IN (SELECT host FROM host)",
 		     (long long)(count - most + most / 10));
 	return ledger_end(l, r, e);
 }

@@ -38,7 +38,8 @@ static void hosts_files(void **state)
 		  { { "192.0.2.1", "a.example", NULL } } },
 		{ "comments", "# 192.0.2.1 a\n192.0.2.2 b # c\n 192.0.2.3 d#e\n", 0,
 		  { { "192.0.2.1", NULL, NULL }, { "192.0.2.2", "b", NULL }, { "192.0.2.3", "d", NULL } } },
-		{ "no end of line, returns", "192.0.2.1 a\r\n192.0.2.2 b", 0, { { "192.0.2.1", "a", NULL }, { "192.0.2.2", "b", NULL } } },
+		{ "no end of line, returns", "192.0.2.1 a\r\n192.0.2.2 b", 0, { { "192.0.2.1", "a", NULL },
+		  { "192.0.2.2", "b", NULL } } },
 		{ "a zone", "fe80::1%eth0 router\n", 0, { { "fe80::1", "router", NULL } } },
 		{ "no name", "192.0.2.1\n", 1, { { "192.0.2.1", NULL, NULL } } },
 		{ "no address", "host 192.0.2.1\n999.1.1.1 x\n", 2, { { "192.0.2.1", NULL, NULL } } },
@@ -79,12 +80,14 @@ static const struct { const char *why, *text; uint64_t left_out; struct want wan
 	{ "dnsmasq: damaged lines", "1700003600 aa 192.0.2.2\nx aa:bb:cc:00:00:01 192.0.2.1 a *\n1 2\n", 2,
 	  { { "192.0.2.1", NULL, NULL }, { "192.0.2.2", "", NULL } } },
 	{ "dnsmasq: another hardware", "0 06-aa:bb:cc:00:00:01 192.0.2.1 a *\n", 0, { { "192.0.2.1", "a", NULL } } },
-	{ "ISC", "# comment; with { in it\nauthoring-byte-order little-endian;\nlease 192.0.2.1 {\n  starts 2 2023/11/14 22:00:00;\n"
+	{ "ISC",
+	  "# comment; with { in it\nauthoring-byte-order little-endian;\nlease 192.0.2.1 {\n  starts 2 2023/11/14 22:00:00;\n"
 	  "  ends 2 2023/11/14 23:00:00;\n  binding state active;\n  next binding state free;\n"
 	  "  hardware ethernet AA:bb:cc:00:00:01;\n  uid \"\\001\\252\\273;}\";\n  client-hostname \"laptop\";\n}\n", 0,
 	  { { "192.0.2.1", "laptop", "aa:bb:cc:00:00:01" } } },
 	{ "ISC: over, never, epoch", "lease 192.0.2.1 { ends 2 2023/11/14 22:13:20; client-hostname \"a\"; }\n"
-	  "lease 192.0.2.2 { ends never; client-hostname \"b\"; }\nlease 192.0.2.3 { ends epoch 1700000001; # x\n client-hostname \"c\"; }\n",
+	  "lease 192.0.2.2 { ends never; client-hostname \"b\"; }\nlease 192.0.2.3 { ends epoch 1700000001; # x\n "
+	  "client-hostname \"c\"; }\n",
 	  0, { { "192.0.2.1", NULL, NULL }, { "192.0.2.2", "b", NULL }, { "192.0.2.3", "c", NULL } } },
 	{ "ISC: the last block counts", "lease 192.0.2.1 { client-hostname \"a\"; }\nlease 192.0.2.1 { binding state free; }\n"
 	  "lease 192.0.2.2 { binding state free; } lease 192.0.2.2 { binding state active; client-hostname \"b\"; }\n", 0,
@@ -107,7 +110,8 @@ static const struct { const char *why, *text; uint64_t left_out; struct want wan
 	  "192.0.2.1,aa:bb:cc:00:00:01,,0,1700003600,1,0,0,a,0,\n192.0.2.2,aa:bb:cc:00:00:02,,3600,1700003600,1,0,0,b,1,\n"
 	  "192.0.2.3,aa:bb:cc:00:00:03,,3600,1699999000,1,0,0,c,0,\n", 0,
 	  { { "192.0.2.1", NULL, NULL }, { "192.0.2.2", NULL, NULL }, { "192.0.2.3", NULL, NULL } } },
-	{ "Kea: IPv6, a prefix is no host", KEA6 "2001:db8::1,00:01,3600,1700003600,1,1800,0,7,128,0,0,six,aa:bb:cc:00:00:01,0,,1,0\n"
+	{ "Kea: IPv6, a prefix is no host",
+	  KEA6 "2001:db8::1,00:01,3600,1700003600,1,1800,0,7,128,0,0,six,aa:bb:cc:00:00:01,0,,1,0\n"
 	  "2001:db8:1::,00:01,3600,1700003600,1,1800,2,8,56,0,0,net,,0,,,\n", 0,
 	  { { "2001:db8::1", "six", "aa:bb:cc:00:00:01" }, { "2001:db8:1::", NULL, NULL } } },
 	{ "Kea: damaged", KEA4 "192.0.2.1\n,,,,\n192.0.2.2,x,y,1,z,1,0,0,n,0,\n", 3, { { "192.0.2.1", NULL, NULL } } },
@@ -153,7 +157,8 @@ static void journals_take_few_rows(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 200000; i++) {
-		struct known_row row = { .host = addr_of("192.0.2.1"), .mac = UINT64_C(1) << 48 | i % 7, .name = name, .until_utc_s = INT64_MAX };
+		struct known_row row = { .host = addr_of("192.0.2.1"), .mac = UINT64_C(1) << 48 | i % 7, .name = name,
+			.until_utc_s = INT64_MAX };
 
 		row.host.bytes[15] = (uint8_t)(i % 5);
 		snprintf(name, sizeof name, "n%u", i);

@@ -61,13 +61,19 @@ static int hex_digit(uint8_t c)
 	return found ? (int)(found - digits) : -1;
 }
 
+/* "&#x2c" */
+static bool is_escape(const uint8_t *at, size_t left)
+{
+	return left >= 5 && memcmp(at, "&#x", 3) == 0 && hex_digit(at[3]) >= 0 && hex_digit(at[4]) >= 0;
+}
+
 /* Into `buf`; a name is far shorter than that. */
 static struct slice unescape(struct slice s, uint8_t *buf, size_t size)
 {
 	size_t used = 0;
 
 	for (size_t i = 0; i < s.len && used < size; i++) {
-		if (s.len - i >= 5 && memcmp(s.at + i, "&#x", 3) == 0 && hex_digit(s.at[i + 3]) >= 0 && hex_digit(s.at[i + 4]) >= 0) {
+		if (is_escape(s.at + i, s.len - i)) {
 			buf[used++] = (uint8_t)(hex_digit(s.at[i + 3]) << 4 | hex_digit(s.at[i + 4]));
 			i += 4;
 		} else {

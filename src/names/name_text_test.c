@@ -33,7 +33,8 @@ static void foreign_bytes_are_escaped(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		print_message("%s\n", rows[i].why);
-		assert_int_equal(name_text_of(&t, (struct slice){ (const uint8_t *)rows[i].bytes, rows[i].len }), rows[i].want[0] != '\0');
+		assert_int_equal(name_text_of(&t, (struct slice){ (const uint8_t *)rows[i].bytes, rows[i].len }),
+			rows[i].want[0] != '\0');
 		assert_string_equal(t.at, rows[i].want);
 	}
 }
@@ -65,7 +66,8 @@ static void names_of_the_config(void **state)
 		{ "empty", "", -EINVAL }, { "nothing known", "-", -EINVAL }, { "the rest", "other", -EINVAL },
 		{ "a control", "a\033[2J", -EINVAL }, { "DEL", "a\177", -EINVAL }, { "a C1 control", "a\xc2\x9b", -EINVAL },
 		{ "no UTF-8", "\xff", -EINVAL }, { "overlong", "\xc0\xaf", -EINVAL }, { "cut", "a\xe2\x82", -EINVAL },
-		{ "a surrogate", "\xed\xa0\x80", -EINVAL }, { "63 bytes", "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff123", 0 },
+		{ "a surrogate", "\xed\xa0\x80", -EINVAL },
+		{ "63 bytes", "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff123", 0 },
 		{ "64 bytes", "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff1234", -EINVAL },
 	};
 

@@ -82,8 +82,8 @@ int names_resolver_check(const char *text, struct err *e)
 	memcpy(copy, text, strlen(text) + 1);
 	while ((one = strsep(&rest, ",")))
 		if (!*one || !is_server(one))
-			return err_set(e, -EINVAL, "'%.60s' is no resolver: write ADDRESS or ADDRESS:PORT, such as 192.0.2.53:5353 or "
-				       "[2001:db8::53]:53", text);
+			return err_set(e, -EINVAL, "'%.60s' is no resolver: write ADDRESS or ADDRESS:PORT, such as "
+				       "192.0.2.53:5353 or [2001:db8::53]:53", text);
 	return 0;
 }
 

@@ -201,9 +201,11 @@ static void what_becomes_known(void **state)
 static void recalled_names_are_no_news(void **state)
 {
 	struct bench *b = *state;
-	struct learnt *l, name = { .what = LEARNT_NAME, .host = addr_of("10.0.0.2"), .source = "hosts", .text = (char[]){ "hosts-two" } },
+	struct learnt *l, name = { .what = LEARNT_NAME, .host = addr_of("10.0.0.2"), .source = "hosts",
+		.text = (char[]){ "hosts-two" } },
 		      holder = { .what = LEARNT_HOLDER, .host = addr_of("10.0.0.2"), .mac = MAC(2) },
-		      dns = { .what = LEARNT_NAME, .host = addr_of("10.0.0.8"), .source = "dns", .text = (char[]){ "eight.example" } };
+		      dns = { .what = LEARNT_NAME, .host = addr_of("10.0.0.8"), .source = "dns",
+		      	.text = (char[]){ "eight.example" } };
 
 	b->cf.dns = true;
 	start(b);
@@ -243,10 +245,13 @@ static void files_that_are_wrong(void **state)
 static void resolvers(void **state)
 {
 	static const struct { const char *text; int want; } rows[] = {
-		{ "192.0.2.1", 0 }, { "192.0.2.1:53", 0 }, { "2001:db8::1", 0 }, { "[2001:db8::1]:53", 0 }, { "[2001:db8::1]", 0 },
+		{ "192.0.2.1", 0 }, { "192.0.2.1:53", 0 }, { "2001:db8::1", 0 }, { "[2001:db8::1]:53", 0 },
+		{ "[2001:db8::1]", 0 },
 		{ "192.0.2.1,192.0.2.2:5353", 0 }, { "", -EINVAL }, { ",", -EINVAL }, { "x", -EINVAL }, { "192.0.2.1:", -EINVAL },
-		{ "192.0.2.1:0", -EINVAL }, { "192.0.2.1:65536", -EINVAL }, { "[192.0.2.1]:53", -EINVAL }, { "[2001:db8::1", -EINVAL },
-		{ "[2001:db8::1]:x", -EINVAL }, { "192.0.2.1:53x", -EINVAL }, { "dns.example", -EINVAL }, { "[", -EINVAL }, { ":53", -EINVAL },
+		{ "192.0.2.1:0", -EINVAL }, { "192.0.2.1:65536", -EINVAL }, { "[192.0.2.1]:53", -EINVAL },
+		{ "[2001:db8::1", -EINVAL },
+		{ "[2001:db8::1]:x", -EINVAL }, { "192.0.2.1:53x", -EINVAL }, { "dns.example", -EINVAL },
+		{ "[", -EINVAL }, { ":53", -EINVAL },
 	};
 	struct err e;
 
@@ -278,10 +283,14 @@ static void vendors(void **state)
 static void how_long_an_answer_counts(void **state)
 {
 	static const struct { const char *why; enum answer a; uint32_t ttl_s; uint8_t failures; uint32_t want; } rows[] = {
-		{ "its TTL", ANSWER_NAME, 3600, 0, 3600 }, { "a floor", ANSWER_NAME, 0, 0, 60 }, { "a cap", ANSWER_NAME, 1000000, 0, 86400 },
-		{ "none, by its SOA", ANSWER_NONE, 900, 0, 900 }, { "none, floor", ANSWER_NONE, 1, 0, 300 }, { "none, no SOA", ANSWER_NONE, 0, 0, 3600 },
-		{ "refused", ANSWER_REFUSED, 0, 3, 3600 }, { "failed", ANSWER_FAILED, 0, 0, 300 }, { "failed twice", ANSWER_FAILED, 0, 1, 600 },
-		{ "failed often", ANSWER_FAILED, 0, 200, 3600 }, { "silent", ANSWER_SILENCE, 0, 0, 15 }, { "silent often", ANSWER_SILENCE, 0, 9, 3600 },
+		{ "its TTL", ANSWER_NAME, 3600, 0, 3600 }, { "a floor", ANSWER_NAME, 0, 0, 60 },
+		{ "a cap", ANSWER_NAME, 1000000, 0, 86400 },
+		{ "none, by its SOA", ANSWER_NONE, 900, 0, 900 }, { "none, floor", ANSWER_NONE, 1, 0, 300 },
+		{ "none, no SOA", ANSWER_NONE, 0, 0, 3600 },
+		{ "refused", ANSWER_REFUSED, 0, 3, 3600 }, { "failed", ANSWER_FAILED, 0, 0, 300 },
+		{ "failed twice", ANSWER_FAILED, 0, 1, 600 },
+		{ "failed often", ANSWER_FAILED, 0, 200, 3600 }, { "silent", ANSWER_SILENCE, 0, 0, 15 },
+		{ "silent often", ANSWER_SILENCE, 0, 9, 3600 },
 	};
 
 	(void)state;
@@ -305,7 +314,8 @@ static void answer_one(int fd)
 	message[3] = 0x80;
 	message[7] = 1;
 	memcpy(message + n, rest, sizeof rest);
-	assert_int_equal(sendto(fd, message, (size_t)n + sizeof rest, 0, (struct sockaddr *)&peer, size), n + (ssize_t)sizeof rest);
+	assert_int_equal(sendto(fd, message, (size_t)n + sizeof rest, 0, (struct sockaddr *)&peer, size),
+		n + (ssize_t)sizeof rest);
 }
 
 static void the_thread_asks(void **state)

@@ -62,12 +62,18 @@ static const uint8_t mac[6] = { 0xaa, 0xbb, 0xcc, 0, 0, 1 }, group[6] = { 0x01, 
 
 static void who_is_a_neighbour(void **state)
 {
-	static const struct { const char *why; uint16_t type, state; const char *host; const uint8_t *mac; size_t want; } rows[] = {
-		{ "reachable", RTM_NEWNEIGH, NUD_REACHABLE, "192.0.2.1", mac, 1 }, { "stale", RTM_NEWNEIGH, NUD_STALE, "192.0.2.1", mac, 1 },
-		{ "IPv6", RTM_NEWNEIGH, NUD_PERMANENT, "fe80::1", mac, 1 }, { "failed", RTM_NEWNEIGH, NUD_FAILED, "192.0.2.1", mac, 0 },
-		{ "incomplete", RTM_NEWNEIGH, NUD_INCOMPLETE, "192.0.2.1", NULL, 0 }, { "no ARP", RTM_NEWNEIGH, NUD_NOARP, "192.0.2.1", mac, 0 },
-		{ "gone", RTM_DELNEIGH, NUD_STALE, "192.0.2.1", mac, 0 }, { "a group's MAC", RTM_NEWNEIGH, NUD_STALE, "192.0.2.1", group, 0 },
-		{ "a group", RTM_NEWNEIGH, NUD_STALE, "ff02::1", mac, 0 }, { "no MAC", RTM_NEWNEIGH, NUD_STALE, "192.0.2.1", zeros, 0 },
+	static const struct { const char *why; uint16_t type,
+		state; const char *host; const uint8_t *mac; size_t want; } rows[] = {
+		{ "reachable", RTM_NEWNEIGH, NUD_REACHABLE, "192.0.2.1", mac, 1 },
+		{ "stale", RTM_NEWNEIGH, NUD_STALE, "192.0.2.1", mac, 1 },
+		{ "IPv6", RTM_NEWNEIGH, NUD_PERMANENT, "fe80::1", mac, 1 },
+		{ "failed", RTM_NEWNEIGH, NUD_FAILED, "192.0.2.1", mac, 0 },
+		{ "incomplete", RTM_NEWNEIGH, NUD_INCOMPLETE, "192.0.2.1", NULL, 0 },
+		{ "no ARP", RTM_NEWNEIGH, NUD_NOARP, "192.0.2.1", mac, 0 },
+		{ "gone", RTM_DELNEIGH, NUD_STALE, "192.0.2.1", mac, 0 },
+		{ "a group's MAC", RTM_NEWNEIGH, NUD_STALE, "192.0.2.1", group, 0 },
+		{ "a group", RTM_NEWNEIGH, NUD_STALE, "ff02::1", mac, 0 },
+		{ "no MAC", RTM_NEWNEIGH, NUD_STALE, "192.0.2.1", zeros, 0 },
 	};
 
 	(void)state;

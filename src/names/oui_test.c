@@ -26,7 +26,8 @@ static void the_longest_counts(void **state)
 		{ "24 bits", "00:11:22:33:44:55", "One Corp." }, { "its first", "00:11:22:00:00:00", "One Corp." },
 		{ "its last", "00:11:22:ff:ff:ff", "One Corp." }, { "behind it", "00:11:23:00:00:00", NULL },
 		{ "28 bits", "74:1a:e0:9a:bc:de", "Two" }, { "beside it", "74:1a:e0:8f:ff:ff", NULL },
-		{ "36 bits in 24", "70:b3:d5:f2:f1:23", "Th?ree" }, { "the 24 around", "70:b3:d5:f3:00:00", "Registration Authority" },
+		{ "36 bits in 24", "70:b3:d5:f2:f1:23", "Th?ree" },
+		{ "the 24 around", "70:b3:d5:f3:00:00", "Registration Authority" },
 		{ "local bit, yet assigned", "02:60:8c:01:02:03", "3COM" }, { "nobody's", "fe:ff:ff:ff:ff:ff", NULL },
 	};
 	struct oui *o = oui_new();

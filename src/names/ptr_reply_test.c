@@ -16,29 +16,37 @@
 
 static void replies(void **state)
 {
-	static const struct { const char *why, *bytes; size_t len; int want; const char *name; uint32_t ttl_s, negative_s; } rows[] = {
-		{ "a name", ROW(HEAD("\x01", "\x00") QUESTION PTR(HOUR, "\x0d") "\x03" "www\x07" "Example\x00"), 0, "www.example", 3600, 0 },
-		{ "a compressed one", ROW(HEAD("\x01", "\x00") QUESTION PTR(HOUR, "\x06") "\x03" "www\xc0\x12"), 0, "www.192.in-addr.arpa", 3600, 0 },
+	static const struct { const char *why, *bytes; size_t len; int want; const char *name; uint32_t ttl_s,
+		negative_s; } rows[] = {
+		{ "a name", ROW(HEAD("\x01", "\x00") QUESTION PTR(HOUR, "\x0d") "\x03" "www\x07" "Example\x00"), 0,
+		  "www.example", 3600, 0 },
+		{ "a compressed one", ROW(HEAD("\x01", "\x00") QUESTION PTR(HOUR, "\x06") "\x03" "www\xc0\x12"), 0,
+		  "www.192.in-addr.arpa", 3600, 0 },
 		{ "of several the first by the alphabet", ROW(HEAD("\x02", "\x00") QUESTION PTR(HOUR, "\x03") "\x01" "b\x00"
 		  PTR(MINUTE, "\x03") "\x01" "a\x00"), 0, "a", 60, 0 },
-		{ "by a CNAME, RFC 2317", ROW(HEAD("\x02", "\x00") QUESTION CNAME(MINUTE, "\x03") "\x01" "z\x00" PTR(HOUR, "\x03") "\x01" "a\x00"),
+		{ "by a CNAME, RFC 2317", ROW(HEAD("\x02", "\x00") QUESTION CNAME(MINUTE, "\x03") "\x01"
+		  "z\x00" PTR(HOUR, "\x03") "\x01" "a\x00"),
 		  0, "a", 60, 0 },
 		{ "hostile labels", ROW(HEAD("\x01", "\x00") QUESTION PTR(HOUR, "\x08") "\x06" "a.\033\"<\x00" "\x00"), 0,
 		  "a\\046\\027\\034\\060\\000", 3600, 0 },
 		{ "the root", ROW(HEAD("\x01", "\x00") QUESTION PTR(HOUR, "\x01") "\x00"), 0, "", 3600, 0 },
-		{ "none, with an SOA", ROW(HEAD("\x00", "\x01") QUESTION "\xc0\x0c\x00\x06\x00\x01" HOUR "\x00\x1a" "\x01" "a\x00\x01" "b\x00"
+		{ "none, with an SOA", ROW(HEAD("\x00", "\x01") QUESTION "\xc0\x0c\x00\x06\x00\x01" HOUR "\x00\x1a"
+		  "\x01" "a\x00\x01" "b\x00"
 		  "\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0\4" "\0\0\2\x58"), 0, "", INT32_MAX, 600 },
 		{ "none at all", ROW(HEAD("\x00", "\x00") QUESTION), 0, "", INT32_MAX, 0 },
-		{ "a TTL over 2^31", ROW(HEAD("\x01", "\x00") QUESTION PTR("\xff\xff\xff\xff", "\x03") "\x01" "a\x00"), 0, "a", 0, 0 },
+		{ "a TTL over 2^31", ROW(HEAD("\x01", "\x00") QUESTION PTR("\xff\xff\xff\xff", "\x03") "\x01"
+		  "a\x00"), 0, "a", 0, 0 },
 		{ "a pointer to itself", ROW(HEAD("\x01", "\x00") QUESTION PTR(HOUR, "\x02") "\xc0\x34"), -EBADMSG, NULL, 0, 0 },
 		{ "a pointer forward", ROW(HEAD("\x01", "\x00") QUESTION PTR(HOUR, "\x02") "\xc0\xff"), -EBADMSG, NULL, 0, 0 },
-		{ "a label beyond the data", ROW(HEAD("\x01", "\x00") QUESTION PTR(HOUR, "\x03") "\x3f" "a\x00"), -EBADMSG, NULL, 0, 0 },
+		{ "a label beyond the data", ROW(HEAD("\x01", "\x00") QUESTION PTR(HOUR, "\x03") "\x3f" "a\x00"),
+		  -EBADMSG, NULL, 0, 0 },
 		{ "a strange label", ROW(HEAD("\x01", "\x00") QUESTION PTR(HOUR, "\x03") "\x41" "a\x00"), -EBADMSG, NULL, 0, 0 },
 		{ "cut off", ROW(HEAD("\x01", "\x00") QUESTION "\xc0\x0c\x00\x0c"), -EBADMSG, NULL, 0, 0 },
 		{ "cut in the question", ROW(HEAD("\x01", "\x00") "\x01"), -EBADMSG, NULL, 0, 0 },
 		{ "cut in the head", ROW("\x12\x34"), -EBADMSG, NULL, 0, 0 },
 		{ "too many records", ROW("\x12\x34\x81\x80\x00\x01\xff\xff\xff\xff\x00\x00" QUESTION), -EBADMSG, NULL, 0, 0 },
-		{ "another class", ROW(HEAD("\x01", "\x00") QUESTION "\xc0\x0c\x00\x0c\x00\x03" HOUR "\x00\x03" "\x01" "a\x00"), 0, "", INT32_MAX, 0 },
+		{ "another class", ROW(HEAD("\x01", "\x00") QUESTION "\xc0\x0c\x00\x0c\x00\x03" HOUR "\x00\x03"
+		  "\x01" "a\x00"), 0, "", INT32_MAX, 0 },
 	};
 
 	(void)state;
@@ -46,7 +54,8 @@ static void replies(void **state)
 		struct ptr_reply r;
 
 		print_message("%s\n", rows[i].why);
-		assert_int_equal(ptr_reply_parse(&r, (struct slice){ (const uint8_t *)rows[i].bytes, rows[i].len }), rows[i].want);
+		assert_int_equal(ptr_reply_parse(&r, (struct slice){ (const uint8_t *)rows[i].bytes, rows[i].len }),
+			rows[i].want);
 		if (rows[i].want < 0)
 			continue;
 		assert_string_equal(r.name.at, rows[i].name);

@@ -183,7 +183,8 @@ int resolver_open(struct resolver **ret, const struct resolver_config *cf, struc
 		return err_set(e, -EIO, "the resolver: %s", ares_strerror(status));
 	}
 	status = ares_init_options(&r->channel, &options,
-				   ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB);
+				   ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
+				   ARES_OPT_SOCK_STATE_CB);
 	if (status == ARES_SUCCESS && cf->servers[0]) {
 		status = ares_set_servers_ports_csv(r->channel, cf->servers);
 		if (status != ARES_SUCCESS)

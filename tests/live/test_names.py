@@ -268,7 +268,8 @@ def test_neighbours_join_addresses(wire, tmp_path):
         wire.right.run(["/usr/bin/python3", "-c", "import socket\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
                         "for _ in range(5): s.sendto(b'x', ('192.0.2.1', 9))"])
         wait_names(daemon, {"192.0.2.1": "gateway"})
-        daemon.until("the holder", lambda: daemon.sql("select mac from held where host = '192.0.2.1'") == [("02:00:00:00:00:01",)])
+        daemon.until("the holder", lambda: daemon.sql(
+            "select mac from held where host = '192.0.2.1'") == [("02:00:00:00:00:01",)])
         daemon.hear(1.1)  # the ledger's time is in seconds
         wire.right.run(["ip", "neigh", "replace", "192.0.2.1", "lladdr", "02:00:00:00:00:07", "dev", "wire0", "nud", "permanent"])
         daemon.until("the next holder", lambda: daemon.sql(
@@ -362,7 +363,8 @@ def test_hostile_names(wire, tmp_path):
 
 @pytest.mark.parametrize("names, problem", [
     ('resolver = "nonsense"', "resolver"), ('resolver = "127.0.0.1:99999"', "resolver"), ('leases = "/nowhere"', "leases"),
-    ('hosts = "/nowhere"', "hosts"), ('oui = "/nowhere"', "oui"), ('given = { "x" }', "given"), ('given = { "x=1.2.3" }', "given"),
+    ('hosts = "/nowhere"', "hosts"), ('oui = "/nowhere"', "oui"), ('given = { "x" }', "given"),
+    ('given = { "x=1.2.3" }', "given"),
     ('given = { "a=10.0.0.1", "b=10.0.0.1" }', "called 'a' already"), ("cache = 1", "cache"), ("rate = 0", "rate"),
     ("dns = perhaps", "dns"), ("nonsense = 1", "unknown key"),
 ])
