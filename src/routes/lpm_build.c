@@ -192,13 +192,15 @@ int lpm_side_build(struct lpm_side *s)
 	struct build *b = calloc(1, sizeof *b);
 	size_t direct_words = (size_t)1 << DIRECT_BITS;
 
-	s->direct = random_access_words(direct_words);
+	/* of a family without prefixes: zeros that nobody touches */
+	s->direct = s->list.count ? random_access_words(direct_words) : calloc(direct_words, sizeof *s->direct);
 	if (!b || !s->direct) {
 		free(b);
 		return -ENOMEM;
 	}
 	b->list = &s->list;
-	memset(s->direct, 0, direct_words * sizeof *s->direct);
+	if (s->list.count)
+		memset(s->direct, 0, direct_words * sizeof *s->direct);
 	if (reserve(b, LINE_WORDS)) { /* node 0, which lookups read in vain */
 		memset(b->nodes, 0, LINE_WORDS * sizeof *b->nodes);
 		build_direct(b, s->direct);
