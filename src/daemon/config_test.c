@@ -172,7 +172,7 @@ static void nothing_written_means_the_defaults(void **state)
 static const struct mistake { const char *text, *want; } mistakes[] = {
 	/* keys and sections */
 	{ "\n\nfoo = 1\n",
-	  "3: unknown key 'foo'; known here: local, interface, service, account, kernel, ledger, web, control, user" },
+	  "3: unknown key 'foo'; known here: local, interface, service, account, names, reports, " },
 	{ "account a { by = host\n evry = 1s }", "2: unknown key 'evry' in account; known here: from, by, of" },
 	{ "foo = { a,\n b }\nbar x { y = 1\n z { } }\nbaz { }\nuser = 'a b'",
 	  "1: unknown key 'foo'\n3: unknown key 'bar'\n5: unknown key 'baz'\n6: user = 'a b'" },
