@@ -29,7 +29,7 @@ static const struct sink_option options[] = {
 struct target {
 	const struct sink_table *table;
 	struct ch_columns columns;
-	bool has_version, is_distributed, has_grade[CH_GRADES];
+	bool has_version, has_node, is_distributed, has_grade[CH_GRADES];
 	struct sql_buffer rows;
 	uint64_t rows_sent;  /* in this write() */
 };
@@ -210,8 +210,10 @@ static int map_column(struct target *g, const char *name, const char *type, stru
 	if (i < c->count) {
 		col.map = &c->at[i];
 		col.cell = i;
+		g->has_node |= col.map->of == COLUMN_OF_NODE;
 	} else if (strcmp(name, "node") == 0 && known == 0 && col.type.class == CH_STRING && !col.type.is_nullable) {
 		col.fill = CH_FILL_NODE;
+		g->has_node = true;
 	} else if (strcmp(name, "version") == 0 && strcmp(type, "UInt64") == 0) {
 		col.fill = CH_FILL_VERSION;
 		g->has_version = true;
@@ -292,6 +294,11 @@ static int open_table(struct clickhouse *c, struct target *g, const struct sink_
 	return r < 0 ? r : read_columns(c, g, e);
 }
 
+static const char *node_of(const struct clickhouse *c, const struct target *g)
+{
+	return g->has_node ? c->cf->node : NULL;
+}
+
 /* A version is the time in milliseconds; should the clock have gone back, it goes on behind the last one. */
 static int find_version(struct clickhouse *c, const struct target *g, struct err *e)
 {
@@ -300,7 +307,7 @@ static int find_version(struct clickhouse *c, const struct target *g, struct err
 
 	if (!g->has_version)
 		return 0;
-	ch_schema_version(&sql, &c->dialect, g->table, c->cf->node);
+	ch_schema_version(&sql, &c->dialect, g->table, node_of(c, g));
 	int r = ask(c, &sql, &a, e);
 	uint64_t last = r == 0 ? strtoull(a.body, NULL, 10) : 0;
 	if (last > c->version)
@@ -478,7 +485,7 @@ static int wait_until_seen(struct clickhouse *c, const struct target *g, const s
 	for (;;) {
 		struct sql_buffer sql = { 0 };
 
-		ch_schema_count(&sql, &c->dialect, g->table, c->cf->node, range, c->version);
+		ch_schema_count(&sql, &c->dialect, g->table, node_of(c, g), range, c->version);
 		int r = ask(c, &sql, &a, e);
 		if (r < 0 || strtoull(a.body, NULL, 10) == g->rows_sent)
 			return r;
@@ -501,7 +508,7 @@ static int roll_up_all(struct clickhouse *c, struct sink_batch *b, struct err *e
 		if (g->is_distributed && g->has_version)
 			r = wait_until_seen(c, g, b, e);
 		for (enum ch_grade grade = CH_HOURS; grade <= CH_DAYS && r == 0; grade++)
-			if (g->has_grade[grade])
+			if (g->has_grade[grade] && g->has_node && g->has_version)
 				r = roll_up(c, g, b, grade, e);
 	}
 	return r;

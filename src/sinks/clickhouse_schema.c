@@ -290,9 +290,13 @@ static void add_part(struct sql_buffer *b, const struct sink_table *t, enum ch_g
 static void add_where(struct sql_buffer *b, const struct sink_table *t, const char *node, const int64_t *range_utc_s)
 {
 	sql_add(b, " WHERE ");
-	sql_add_quoted(b, '`', node_alias(t));
-	sql_add(b, " = ");
-	ch_add_literal(b, node);
+	if (node) {
+		sql_add_quoted(b, '`', node_alias(t));
+		sql_add(b, " = ");
+		ch_add_literal(b, node);
+	} else {
+		sql_add(b, "1");
+	}
 	for (int i = 0; range_utc_s && i < 2; i++) {
 		sql_add(b, " AND ");
 		sql_add_quoted(b, '`', time_alias(t));

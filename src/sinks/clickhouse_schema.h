@@ -40,7 +40,7 @@ void ch_schema_insert(struct sql_buffer *b, const struct ch_dialect *d, const st
 /* Sums what starts in [from, to) anew, from the next finer grade. */
 void ch_schema_rollup(struct sql_buffer *b, const struct ch_dialect *d, const struct sink_table *t, enum ch_grade g,
 		      const char *node, const int64_t range_utc_s[static 2]);
-/* How many rows of that version and range are there. */
+/* How many rows of that version and range are there; node NULL: the table has no column for it. */
 void ch_schema_count(struct sql_buffer *b, const struct ch_dialect *d, const struct sink_table *t, const char *node,
 		     const int64_t range_utc_s[static 2], uint64_t version);
 /* The highest version that the node has written. */
