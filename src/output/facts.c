@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-#define ROWS_SHOWN 6 /* of one part, on the page */
+#define ROWS_SHOWN 3 /* of one part, on the page */
+#define PART_WIDTH 16
 
 /* Where the rows of the part of rows[i] end. */
 static size_t part_end(const struct facts *f, size_t i)
@@ -80,34 +81,43 @@ static bool is_worth_a_line(const struct fact *f)
 	return f->kind == FACT_TEXT ? f->text[0] != '\0' : f->number != 0;
 }
 
+static bool is_worth_a_row(const struct fact_row *r)
+{
+	for (size_t i = 0; i < r->count; i++)
+		if (is_worth_a_line(&r->at[i]))
+			return true;
+	return false;
+}
+
 static void page_row(FILE *to, const struct fact_row *r)
 {
-	char line[1024];
+	char line[1024] = "";
 	size_t used = 0;
 
-	page_field(to, r->label ? r->name : r->part, 15);
-	if (r->label2)
-		used = (size_t)snprintf(line, sizeof line, "  %s", r->name2);
+	page_field(to, r->part, PART_WIDTH - 1);
+	fputc(' ', to);
+	if (r->label)
+		used = (size_t)snprintf(line, sizeof line, "%s%s%s", r->name, r->label2 ? " " : "", r->label2 ? r->name2 : "");
 	for (size_t i = 0; i < r->count && used < sizeof line - 1; i++)
 		if (is_worth_a_line(&r->at[i]))
 			used += write_fact(line + used, sizeof line - used, &r->at[i]);
-	page_text(to, used ? line + 1 : " -", PAGE_COLUMNS - 15);
+	page_text(to, line[0] == ' ' ? line + 2 : line, PAGE_COLUMNS - PART_WIDTH);
 	fputc('\n', to);
 }
 
 void facts_page(FILE *to, const struct facts *f, bool colour)
 {
+	(void)colour;
+	if (f->count)
+		fputc('\n', to);
 	for (size_t i = 0; i < f->count;) {
 		size_t end = part_end(f, i), shown = 0;
 
-		fputc('\n', to);
-		page_word(to, colour, PAGE_BOLD, f->rows[i].part);
-		fputc('\n', to);
 		for (; i < end; i++)
-			if (shown++ < ROWS_SHOWN)
+			if (is_worth_a_row(&f->rows[i]) && shown++ < ROWS_SHOWN)
 				page_row(to, &f->rows[i]);
 		if (shown > ROWS_SHOWN)
-			fprintf(to, "... and %zu more (--json shows all)\n", shown - ROWS_SHOWN);
+			fprintf(to, "%-*s... and %zu more (--json shows all)\n", PART_WIDTH, "", shown - ROWS_SHOWN);
 	}
 }
 
