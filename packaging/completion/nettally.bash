@@ -23,7 +23,7 @@ _nettally_accounts()
 _nettally()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}
-	local commands="run read query devices status audit check rules interfaces detach"
+	local commands="run read query devices status audit check rules routes interfaces detach"
 	local keys="mac host name vendor src_mac dst_mac src_host dst_host src_port dst_port interface direction vlan ethertype proto service"
 	COMPREPLY=()
 
@@ -48,7 +48,7 @@ _nettally()
 		compopt -o filenames
 		return
 		;;
-	--rules)
+	--rules | --routes | --geo)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		compopt -o filenames
 		return
@@ -65,6 +65,7 @@ _nettally()
 	devices) options="--ledger -c --format --help" ;;
 	check) options="-c --help" ;;
 	rules) options="-i --mac --format --help" ;;
+	routes) options="--routes --geo --all --view --control --ledger -c --format --help" ;;
 	interfaces) options="--format --help" ;;
 	detach) options="--ledger --pins --discard --help" ;;
 	esac
@@ -80,6 +81,7 @@ _nettally()
 		mapfile -t COMPREPLY < <([ "$COMP_CWORD" -eq 2 ] && compgen -W check -- "$cur" || compgen -f -- "$cur")
 		[ "$COMP_CWORD" -eq 2 ] || compopt -o filenames
 		;;
+	routes) [ "$COMP_CWORD" -ne 2 ] || mapfile -t COMPREPLY < <(compgen -W "lookup dump" -- "$cur") ;;
 	query) mapfile -t COMPREPLY < <(compgen -W "$(_nettally_accounts)" -- "$cur") ;;
 	*) mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur") ;;
 	esac

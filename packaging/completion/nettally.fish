@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # fish completion for nettally(1)
 
-set -l commands run read query devices status audit check rules interfaces detach
+set -l commands run read query devices status audit check rules routes interfaces detach
 set -l keys mac host name vendor src_mac dst_mac src_host dst_host src_port dst_port interface direction vlan ethertype proto service
 set -l conditions (printf '%s=\n' $keys)
 
@@ -18,11 +18,17 @@ complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a status -d
 complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a audit -d 'do the books close?'
 complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a check -d 'errors of a config file'
 complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a rules -d 'check a file of rules'
+complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a routes -d 'what an address belongs to'
 complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a interfaces -d 'what there is to count on'
 complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a detach -d 'end counting in the kernel'
 
 complete -c nettally -n '__fish_seen_subcommand_from run check query devices status audit' -s c -r -F -d 'config file'
 complete -c nettally -n '__fish_seen_subcommand_from rules' -a check -F
+complete -c nettally -n '__fish_seen_subcommand_from routes' -a 'lookup dump'
+complete -c nettally -n '__fish_seen_subcommand_from routes' -l routes -r -F -d 'MRT file'
+complete -c nettally -n '__fish_seen_subcommand_from routes' -l geo -r -F -d 'MMDB file of countries'
+complete -c nettally -n '__fish_seen_subcommand_from routes' -l all -d 'dump all that the file tells'
+complete -c nettally -n '__fish_seen_subcommand_from routes' -l view -x -d 'section routes of the daemon'
 complete -c nettally -n '__fish_seen_subcommand_from rules' -l mac -x -d 'address for $MAC'
 complete -c nettally -n '__fish_seen_subcommand_from run rules' -s i -x -a '(__nettally_first_column interfaces)' -d interface
 complete -c nettally -n '__fish_seen_subcommand_from run query devices status audit detach' -l ledger -r -F -d 'the ledger'

@@ -30,6 +30,7 @@ _nettally() {
 		'audit:do the books close?'
 		'check:errors of a config file, with file and line'
 		'rules:check a file of rules'
+		'routes:what an address belongs to'
 		'interfaces:what there is to count on'
 		'detach:end counting in the kernel'
 	)
@@ -82,6 +83,11 @@ _nettally() {
 		_arguments '-i[for this interface]:interface:_nettally_interfaces' '--mac[the address for $MAC]:address:' \
 			'--format[how to print]:format:(table tsv csv json ndjson)' '--help[usage]' '1:what:(check)' \
 			'2:file:_files'
+		;;
+	routes)
+		_arguments '--routes[MRT file]:file:_files' '--geo[MMDB file of countries]:file:_files' \
+			'--all[dump all that the file tells]' '--view[section routes of the daemon]:name:' \
+			'--format[how to print]:format:(table tsv csv json ndjson)' '--help[usage]' '1:what:(lookup dump)'
 		;;
 	interfaces) _arguments '--format[how to print]:format:(table tsv csv json ndjson)' '--help[usage]' ;;
 	esac
