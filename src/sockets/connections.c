@@ -9,9 +9,15 @@
 #define FIRST_SLOTS 1024
 #define MISSED_LOOKS 4 /* not seen in so many: it has closed, and nobody told */
 
+/* What was told of a connection. */
+struct told {
+	struct sockets_counters counters;
+	uint64_t bytes;
+};
+
 struct entry {
 	struct sockets_ends ends;
-	struct sockets_counters told;
+	struct told told;
 	uint64_t cookie;
 	uint32_t look;             /* that saw it last */
 	bool taken, ours;
@@ -181,24 +187,24 @@ static void get_addr(struct addr *to, const uint8_t bytes[static 16])
 	memcpy(to->bytes, bytes, sizeof to->bytes);
 }
 
-/* Each part only grows, so this does. */
-static uint64_t payload_acked(const struct sockets_counters *c)
+static uint64_t payload_of(const struct sockets_counters *c)
 {
-	uint64_t once = c->bytes_sent - c->bytes_retrans;
-
-	return c->bytes_acked < once ? c->bytes_acked : once;
+	return c->bytes_sent > c->bytes_retrans ? c->bytes_sent - c->bytes_retrans : 0;
 }
 
-/* Counts of segments wrap at 32 bits. */
+/* Counts of segments wrap at 32 bits. Bytes may go back: the kernel counts those that it sends again before it knows whether
+ * it has the memory to (net/ipv4/tcp_output.c); then the same ones are not told twice. */
 static void fill(struct socket_delivery *d, const struct sockets_ends *ends, const struct sockets_counters *now,
-		 const struct sockets_counters *told)
+		 const struct told *told)
 {
+	const uint64_t bytes = payload_of(now);
+
 	*d = (struct socket_delivery){
 		.port = ends->local_port,
 		.client_port = ends->remote_port,
-		.packets = (uint32_t)(now->data_segments - told->data_segments),
-		.bytes = payload_acked(now) - payload_acked(told),
-		.retransmits = (uint32_t)(now->retransmits - told->retransmits),
+		.packets = (uint32_t)(now->data_segments - told->counters.data_segments),
+		.bytes = bytes > told->bytes ? bytes - told->bytes : 0,
+		.retransmits = (uint32_t)(now->retransmits - told->counters.retransmits),
 	};
 	get_addr(&d->client, ends->remote);
 	get_addr(&d->server, ends->local);
@@ -236,7 +242,7 @@ static struct entry *meet(struct connections *c, const struct connection *seen)
 		e->ours = e->ours || ports_have(&c->listening, seen->ends.local_port) ||
 			  ports_have(&c->listening_next, seen->ends.local_port);
 	if (e->before)
-		e->told = seen->counters;
+		e->told = (struct told){ seen->counters, payload_of(&seen->counters) };
 	return e;
 }
 
@@ -260,12 +266,12 @@ bool connections_see(struct connections *c, const struct connection *seen, int64
 		return false;
 	e->look = c->look;
 	fill(ret, &seen->ends, &seen->counters, &e->told);
-	/* Bytes that were acknowledged without anything being sent are told with the next segment, or the end. */
 	if (!e->ours || ret->packets == 0)
 		return false;
 	ret->srtt_us = seen->srtt_us;
 	ret->monotonic_ns = now_ns;
-	e->told = seen->counters;
+	e->told.counters = seen->counters;
+	e->told.bytes += ret->bytes;
 	e->before = false;
 	return true;
 }
@@ -309,7 +315,7 @@ void connections_end_look(struct connections *c, bool complete, int64_t now_ns)
 /* The same ends again, after an end that was not told. */
 static bool is_another(const struct entry *e, const struct sockets_closed *closed)
 {
-	const struct sockets_counters *a = &e->told, *b = &closed->counters;
+	const struct sockets_counters *a = &e->told.counters, *b = &closed->counters;
 
 	if (closed->cookie)
 		return closed->cookie != e->cookie;
@@ -333,7 +339,7 @@ static bool is_new_delivery(struct connections *c, const struct sockets_closed *
 
 bool connections_close(struct connections *c, const struct sockets_closed *closed, struct socket_delivery *ret)
 {
-	struct sockets_counters told = { 0 };
+	struct told told = { .bytes = 0 };
 	struct entry *e = find(c, &closed->ends);
 	bool ours;
 

@@ -110,7 +110,7 @@ static const struct {
 	uint64_t packets, bytes, retransmits;
 } lives[] = {
 	{ "never seen alive", { { 1001, 1000, 0, 3, 0 } }, 0, false, 3, 1000, 0 },
-	{ "aborted: not all was acknowledged", { { 400, 1000, 100, 5, 1 } }, 0, false, 5, 400, 1 },
+	{ "aborted: some was in flight", { { 400, 1000, 100, 5, 1 } }, 0, false, 5, 900, 1 },
 	{ "no FIN came back", { { 900, 1000, 100, 5, 1 } }, 0, false, 5, 900, 1 },
 	{ "nothing sent", { { 1, 0, 0, 0, 0 } }, 0, false, 0, 0, 0 },
 	{ "seen once", { { 500, 800, 0, 3, 0 }, { 1001, 1500, 500, 6, 2 } }, 1, true, 6, 1000, 2 },
@@ -118,6 +118,8 @@ static const struct {
 	  3, 800, 0 },
 	{ "acknowledged between looks", { { 0, 800, 0, 3, 0 }, { 800, 800, 0, 3, 0 }, { 801, 800, 0, 3, 0 } }, 2, true,
 	  3, 800, 0 },
+	{ "no memory to send again", { { 800, 800, 0, 3, 0 }, { 800, 800, 100, 4, 1 }, { 1001, 1100, 100, 6, 1 } }, 2, true,
+	  6, 1000, 1 },
 	{ "seen while its end was told", { { 500, 800, 0, 3, 0 }, { 801, 800, 0, 3, 0 } }, 1, false, 3, 800, 0 },
 	{ "segments beyond 32 bits", { { 10, 10, 0, UINT32_MAX - 1, UINT32_MAX }, { 21, 20, 0, 3, 1 } }, 1, true,
 	  (uint64_t)UINT32_MAX + 4, 20, (uint64_t)UINT32_MAX + 2 },

@@ -5,8 +5,8 @@
  * A program at the tracepoint inet_sock_set_state tells of each connection as it closes (sockets_read()); those that live
  * are looked at with sock_diag(7) (sockets_look()), and what they moved since the look before is told. All that is told of
  * a connection sums to what TCP_INFO said of it in the end:
- *   bytes        payload that the client acknowledged: the lesser of bytes_acked and bytes_sent - bytes_retrans (the FIN is
- *                in the first); what was in flight when a connection was aborted is not in it
+ *   bytes        payload that was sent, each byte once (bytes_sent - bytes_retrans): what the client got, and where a
+ *                connection was aborted, what was in flight
  *   packets      segments with payload that were sent, those sent again included (data_segs_out)
  *   retransmits  segments sent again (total_retrans)
  *   requests     connections that were closed
