@@ -150,8 +150,9 @@ int windows_list(struct windows *w, uint64_t after, struct window_change *ret, s
 int windows_rejected(struct windows *w, const char *sink, struct window_change *ret, size_t room, size_t *ret_count, struct err *e)
 {
 	sqlite3_stmt *s;
-	int r = sql_prepare(w->reader->db, &s, e, "SELECT account, length, window, 0 FROM rejected WHERE sink = %Q AND retry "
-						  "ORDER BY window LIMIT %lld", sink, (long long)room);
+	int r = sql_prepare(w->reader->db, &s, e, "SELECT r.account, r.length, r.window, ifnull(c.seq, 0) FROM rejected AS r "
+						  "LEFT JOIN changed AS c USING (account, length, window) "
+						  "WHERE r.sink = %Q AND r.retry ORDER BY r.window LIMIT %lld", sink, (long long)room);
 
 	return r < 0 ? r : list(s, ret, room, ret_count, e);
 }

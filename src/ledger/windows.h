@@ -39,7 +39,7 @@ struct window_change {
 /* Changes behind `after`, in their order, at most `room`. *ret_upto: all up to there are in the list. */
 int windows_list(struct windows *w, uint64_t after, struct window_change *ret, size_t room, size_t *ret_count, uint64_t *ret_upto,
 		 struct err *e);
-/* What was set aside for the sink and is to be tried again; seq 0. */
+/* What was set aside for the sink and is to be tried again. */
 int windows_rejected(struct windows *w, const char *sink, struct window_change *ret, size_t room, size_t *ret_count, struct err *e);
 /* Records of a window, counted up to `most`. */
 int windows_count(struct windows *w, const struct account *a, const struct window_change *c, uint64_t most, uint64_t *ret,

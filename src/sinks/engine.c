@@ -434,6 +434,13 @@ static void fail(struct sink_run *k, const struct err *e)
 	wait_ns(k, ns);
 }
 
+static void idle(struct sink_run *k)
+{
+	if (k->target && k->cf->ops->idle)
+		k->cf->ops->idle(k->target);
+	wait_ns(k, POLL_NS);
+}
+
 static void *run(void *arg)
 {
 	struct sink_run *k = arg;
@@ -446,7 +453,7 @@ static void *run(void *arg)
 		if (r < 0)
 			fail(k, &e);
 		else if (r == 0)
-			wait_ns(k, POLL_NS);
+			idle(k);
 	}
 	close_target(k);
 	if (k->reading && (k->not_noted || k->cursor.seq != k->noted.seq))

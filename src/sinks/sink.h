@@ -130,6 +130,8 @@ struct sink_ops {
 	 * in; -EINVAL: it refuses these rows for good (where the batch has several windows they are tried one by one, and those
 	 * refused are set aside). Any other error is as -EAGAIN. After a failure close() follows, unless it was -EINVAL. */
 	int (*write)(void *sink, struct sink_batch *b, struct err *e);
+	/* Nothing is to be written for the moment; called each second. NULL = nothing to do. */
+	void (*idle)(void *sink);
 	void (*close)(void *sink);          /* accepts NULL */
 };
 

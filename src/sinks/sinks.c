@@ -9,6 +9,9 @@ const struct sink_ops *const sink_kinds[] = {
 	&sink_influxdb,
 	&sink_postgresql,
 	&sink_clickhouse,
+	&sink_webhook,
+	&sink_kafka,
+	&sink_file,
 	NULL,
 };
 

@@ -117,15 +117,23 @@ class World:
         return {tuple(str(v) for v in row[:len(keys)]): list(row[len(keys):])
                 for row in self.rows(f"SELECT {names}, {sums} FROM record_{account} GROUP BY {names}")}
 
-    def kill_often(self, times=20, longest=0.3):
-        """SIGKILL at any moment of its work; returns how far the sink was each time."""
+    def cursor(self):
+        return self.rows("SELECT ifnull(max(seq), 0) FROM sink")[0][0] if self.ledger.exists() else 0
+
+    def kill_often(self, times=20, longest=0.1):
+        """SIGKILL while it writes: shortly after the cursor has moved. Returns where it was each time."""
         cursors = []
         for _ in range(times):
+            before = self.cursor()
             with open(self.log_path, "ab") as log:
                 self.process = subprocess.Popen([os.environ["NETTALLY"], "run", "-c", str(self.config)], stdout=log, stderr=log)
-            time.sleep(random.uniform(0.05, longest))
+            end = time.monotonic() + 4
+            while self.cursor() == before and time.monotonic() < end:
+                time.sleep(0.01)
+            time.sleep(random.uniform(0, longest))
             self.kill()
-            cursors += self.rows("SELECT max(seq) FROM sink")[0]
+            cursors.append(self.cursor())
+        assert len(set(cursors)) > 3, cursors  # it was on its way
         return cursors
 
 

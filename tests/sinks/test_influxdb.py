@@ -123,8 +123,7 @@ def test_the_server_is_killed_in_the_middle(world, influx):
 def test_nettally_is_killed_twenty_times(world, influx):
     world.fill("hosts", "host", windows=1000, keys=50)
     world.configure(sink(influx, "batch = 50"))
-    cursors = world.kill_often(20)
-    assert len(set(cursors)) > 5, cursors  # it was on its way
+    world.kill_often()
     world.start()
     world.wait_sent("home", 60)
     check_hosts(world, influx)
