@@ -24,6 +24,14 @@ static void print_help(void)
 	     "Example: nettally check -c /etc/nettally/nettally.conf && systemctl reload nettally");
 }
 
+static bool counts_packets(const struct config *c)
+{
+	for (size_t i = 0; i < c->account_count; i++)
+		if (!account_has_deliveries(c->accounts[i]))
+			return true;
+	return c->account_count == 0;
+}
+
 static void print_summary(const char *path, const struct config *c)
 {
 	printf("%s: OK\n", path);
@@ -33,7 +41,7 @@ static void print_summary(const char *path, const struct config *c)
 	printf("%s; interfaces:", c->accounts_default ? " (the default ones)" : "");
 	for (size_t i = 0; i < c->interface_count; i++)
 		printf("%s %s", i ? "," : "", c->interfaces[i].name);
-	puts(c->interface_count ? "" : " the one of the default route");
+	puts(c->interface_count ? "" : counts_packets(c) ? " the one of the default route" : " none");
 }
 
 int cmd_check(int argc, char **argv)
