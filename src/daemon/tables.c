@@ -197,8 +197,8 @@ static uint64_t book_table(const struct tables *t, unsigned grain, const struct 
 			continue;
 		count_get(g, slot_counters(from, slot), &tally);
 		book_entry(t, grain, b, slot, &tally);
-		if (grain == PLAN_PARTY && b->see)
-			b->see(b->arg, &g->layout, slot, tally.tx.packets != 0);
+		if (grain != PLAN_PLAIN && b->see) /* clients of deliveries are hosts, too, but not seen to speak */
+			b->see(b->arg, &g->layout, slot, grain == PLAN_PARTY && tally.tx.packets != 0);
 	}
 	return from->used;
 }

@@ -58,7 +58,7 @@ void tables_count_rules(struct tables *t, const struct frame *frames, const stru
 void tables_pass_rules(struct tables *t, struct tables *next);
 
 /* Into the books of the accounts that the plan was made of, in their order. `see`, unless NULL, is called for
- * each entry of the party grain. Returns how many entries there were. */
+ * each entry of a party: of the packets', and of deliveries. Returns how many entries there were. */
 struct tables_booking {
 	struct books *const *books;
 	size_t book_count;
