@@ -261,9 +261,10 @@ static void check(struct bench *b)
 	if (!b->rival)
 		return;
 	for (uint32_t i = 0; i < ASKED; i++) {
-		uint32_t ours = lpm_find(b->lpm, &b->addrs[i]).value;
+		uint32_t ours = lpm_find(b->lpm, &b->addrs[i]).value, theirs;
 
-		wrong += ours != (b->family == ADDR_IP4 ? rival_value_ip4(b->rival, b->ip4[i]) : rival_value_ip6(b->rival, b->ip6[i]));
+		theirs = b->family == ADDR_IP4 ? rival_value_ip4(b->rival, b->ip4[i]) : rival_value_ip6(b->rival, b->ip6[i]);
+		wrong += ours != theirs;
 	}
 	if (wrong)
 		printf("%u of %u answers differ from DPDK's\n", wrong, ASKED);

@@ -72,7 +72,8 @@ static void updates(void **state)
 		int result;
 	} cases[] = {
 		{ "an announcement", "", ORIGIN PATH2 HOP, "18 c0 00 02", "+192.0.2.0/24 64500 64501; ", { 0 }, 0 },
-		{ "numbers of 4 octets", "", ORIGIN PATH4 HOP, "18 c0 00 02", "+192.0.2.0/24 64500 196608; ", { .as4 = true }, 0 },
+		{ "numbers of 4 octets", "", ORIGIN PATH4 HOP, "18 c0 00 02", "+192.0.2.0/24 64500 196608; ",
+		  { .as4 = true }, 0 },
 		{ "withdrawals first", "08 0a", ORIGIN PATH2 HOP, "00", "-10.0.0.0/8; +0.0.0.0/0 64500 64501; ", { 0 }, 0 },
 		{ "host bits are cleared", "", ORIGIN PATH2 HOP, "0d 0b 0d", "+11.8.0.0/13 64500 64501; ", { 0 }, 0 },
 		{ "IPv6", "", ORIGIN PATH2 REACH6, "", "+2001:db8::/32 64500 64501; ", { 0 }, 0 },
@@ -85,7 +86,8 @@ static void updates(void **state)
 		{ "the end of IPv6", "", "80 0f 03 00 02 01", "", "eor6; ", { 0 }, 0 },
 		{ "the end of a family that we do not know", "", "80 0f 03 00 19 41", "", "", { 0 }, 0 },
 		{ "multicast is passed over", "", ORIGIN PATH2 "80 0e 0a 00 01 02 04 c0 00 02 01 00 00", "", "", { 0 }, 0 },
-		{ "a set", "", ORIGIN "40 02 0a 02 01 fb f4 01 02 00 01 00 02 " HOP, "08 0a", "+10.0.0.0/8 64500 {1,2}; ", { 0 }, 0 },
+		{ "a set", "", ORIGIN "40 02 0a 02 01 fb f4 01 02 00 01 00 02 " HOP, "08 0a", "+10.0.0.0/8 64500 {1,2}; ",
+		  { 0 }, 0 },
 		{ "a confederation", "", ORIGIN "40 02 0c 03 01 fd e9 04 01 fd ea 02 01 fb f4 " HOP, "08 0a",
 		  "+10.0.0.0/8 (65001) [65002] 64500; ", { 0 }, 0 },
 		{ "sequences that follow one another are one", "", ORIGIN "40 02 08 02 01 fb f4 02 01 fb f5 " HOP, "08 0a",
@@ -99,7 +101,8 @@ static void updates(void **state)
 		/* RFC 7606: treated as withdrawn */
 		{ "no path", "", ORIGIN HOP, "08 0a", "-10.0.0.0/8; ", { 0 }, 0 },
 		{ "a bad origin", "", "40 01 01 03 " PATH2 HOP, "08 0a", "-10.0.0.0/8; ", { 0 }, 0 },
-		{ "a damaged path, and IPv6 behind it", "", ORIGIN "40 02 03 02 02 fb " REACH6, "", "-2001:db8::/32; ", { 0 }, 0 },
+		{ "a damaged path, and IPv6 behind it", "", ORIGIN "40 02 03 02 02 fb " REACH6, "", "-2001:db8::/32; ",
+		  { 0 }, 0 },
 		{ "an empty segment", "", ORIGIN "40 02 02 02 00 " HOP, "08 0a", "-10.0.0.0/8; ", { 0 }, 0 },
 		{ "a segment of an unknown kind", "", ORIGIN "40 02 04 05 01 00 01 " HOP, "08 0a", "-10.0.0.0/8; ", { 0 }, 0 },
 		{ "an attribute longer than the list", "", ORIGIN PATH2 "40 03 09 c0", "08 0a", "-10.0.0.0/8; ", { 0 }, 0 },
@@ -141,10 +144,12 @@ static void as4_paths(void **state)
 		  "64500 196608" },
 		{ "a damaged AS4_PATH is passed over", "40 02 06 02 02 fb f4 5b a0 c0 11 05 02 01 00 03 00", "64500 23456" },
 		{ "aggregated by one who knows no 4 octets",
-		  "40 02 06 02 02 fb f4 5b a0 c0 07 06 fb f4 c0 00 02 01 c0 11 06 02 01 00 03 00 00 c0 12 08 00 03 00 00 c0 00 02 01",
+		  "40 02 06 02 02 fb f4 5b a0 c0 07 06 fb f4 c0 00 02 01 c0 11 06 02 01 00 03 00 00 "
+		  "c0 12 08 00 03 00 00 c0 00 02 01",
 		  "64500 23456" },
 		{ "aggregated by AS_TRANS",
-		  "40 02 06 02 02 fb f4 5b a0 c0 07 06 5b a0 c0 00 02 01 c0 11 06 02 01 00 03 00 00 c0 12 08 00 03 00 00 c0 00 02 01",
+		  "40 02 06 02 02 fb f4 5b a0 c0 07 06 5b a0 c0 00 02 01 c0 11 06 02 01 00 03 00 00 "
+		  "c0 12 08 00 03 00 00 c0 00 02 01",
 		  "64500 196608" },
 	};
 	const struct bgp_options o = { 0 };

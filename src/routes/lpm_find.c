@@ -86,8 +86,11 @@ INLINE uint32_t first_30(const struct lpm_side *s, uint64_t high)
 {
 	uint32_t word = s->direct[high >> (64 - DIRECT_BITS)];
 
-	if (__builtin_expect(word & WORD_PAGE, WORD_PAGE) && word & WORD_CHILD)
-		return s->nodes[(word & ~(WORD_CHILD | WORD_PAGE)) + (high >> (64 - DIRECT_BITS - PAGE_BITS) & ((1u << PAGE_BITS) - 1))];
+	if (word & WORD_PAGE && word & WORD_CHILD) {
+		uint64_t at = high >> (64 - DIRECT_BITS - PAGE_BITS) & ((1u << PAGE_BITS) - 1);
+
+		return s->nodes[(word & ~(WORD_CHILD | WORD_PAGE)) + at];
+	}
 	word = step_if_child(s->nodes, word, high >> (64 - DIRECT_BITS - STRIDE_BITS));
 	return step_if_child(s->nodes, word, high >> (64 - DIRECT_BITS - 2 * STRIDE_BITS));
 }

@@ -19,7 +19,8 @@ struct told {
 	size_t len;
 };
 
-static void tell(struct told *t, const char *sign, const struct mrt_peer *peer, const struct bgp_nlri *n, const struct as_path *path)
+static void tell(struct told *t, const char *sign, const struct mrt_peer *peer, const struct bgp_nlri *n,
+	const struct as_path *path)
 {
 	char prefix[PREFIX_TEXT_MAX] = "", addr[ADDR_TEXT_MAX], as_path[100] = "", id[20] = "";
 
@@ -82,8 +83,8 @@ static struct mrt_reader *new_reader(struct told *t)
 #define A2_LEN "00 0d "
 #define TIME "65 54 00 00 "
 /* Two peers: 10.0.0.1 AS64500 and 2001:db8::2 AS196608. */
-#define PEERS "c0 00 02 fe 00 03 61 62 63 00 02 00 0a 00 00 01 0a 00 00 01 fb f4 03 0a 00 00 02 20 01 0d b8 00 00 00 00 00 00 00 00 \
-00 00 00 02 00 03 00 00 "
+#define PEERS "c0 00 02 fe 00 03 61 62 63 00 02 00 0a 00 00 01 0a 00 00 01 fb f4 03 0a 00 00 02 20 01 0d b8 00 00 00 00 \
+00 00 00 00 00 00 00 02 00 03 00 00 "
 #define V6 "20 01 0d b8 00 00 00 00 00 00 00 00 00 00 00 01 "
 #define NLRI_18 "18 c0 00 02"
 /* The head of BGP4MP: peer AS, local AS, interface, family, addresses. */
@@ -97,7 +98,8 @@ static void kinds(void **state)
 		  "=192.0.2.0/24 of 10.0.0.1 AS64500: 64500 64501; . " },
 		{ "TABLE_DUMP, IPv6", 12, 2, "00 00 00 01 " V6 "20 01 " TIME V6 "fb f4 " A2_LEN A2,
 		  "=2001:db8::/32 of 2001:db8::1 AS64500: 64500 64501; . " },
-		{ "TABLE_DUMP, AS numbers of 4 octets", 12, 3, "00 00 00 01 c0 00 02 00 18 01 " TIME "0a 00 00 01 00 03 00 00 " A4_LEN A4,
+		{ "TABLE_DUMP, AS numbers of 4 octets", 12, 3,
+		  "00 00 00 01 c0 00 02 00 18 01 " TIME "0a 00 00 01 00 03 00 00 " A4_LEN A4,
 		  "=192.0.2.0/24 of 10.0.0.1 AS196608: 64500 64501; . " },
 		{ "IPv4 unicast", 13, 2, "00 00 00 00 " NLRI_18 "00 02 00 00 " TIME A4_LEN A4 "00 01 " TIME A4_LEN A4,
 		  "=192.0.2.0/24 of 10.0.0.1 AS64500: 64500 64501; =192.0.2.0/24 of 2001:db8::2 AS196608: 64500 64501; . " },
@@ -116,9 +118,11 @@ static void kinds(void **state)
 		  "=192.0.2.0/24#5 of 10.0.0.1 AS64500: 64500 64501; =192.0.2.0/24#6 of 10.0.0.1 AS64500: 64500 64501; . " },
 		{ "ADD-PATH, IPv6", 13, 10, "00 00 00 00 20 20 01 0d b8 00 01 00 01 " TIME "00 00 00 05 " A4_LEN A4,
 		  "=2001:db8::/32#5 of 2001:db8::2 AS196608: 64500 64501; . " },
-		{ "ADD-PATH, generic, as RFC 8050 has it", 13, 12, "00 00 00 00 00 01 01 00 00 00 05 " NLRI_18 "00 01 00 00 " TIME A4_LEN A4,
+		{ "ADD-PATH, generic, as RFC 8050 has it", 13, 12,
+		  "00 00 00 00 00 01 01 00 00 00 05 " NLRI_18 "00 01 00 00 " TIME A4_LEN A4,
 		  "=192.0.2.0/24#5 of 10.0.0.1 AS64500: 64500 64501; . " },
-		{ "ADD-PATH, generic, as OpenBGPD writes it", 13, 12, "00 00 00 00 00 01 01 " NLRI_18 "00 01 00 00 " TIME "00 00 00 05 " A4_LEN A4,
+		{ "ADD-PATH, generic, as OpenBGPD writes it", 13, 12,
+		  "00 00 00 00 00 01 01 " NLRI_18 "00 01 00 00 " TIME "00 00 00 05 " A4_LEN A4,
 		  "=192.0.2.0/24#5 of 10.0.0.1 AS64500: 64500 64501; . " },
 		{ "a change of state", 16, 0, HEAD2 "00 05 00 06", "5>6 of 10.0.0.1 AS64500; " },
 		{ "a change of state, 4 octets", 16, 5, HEAD4 "00 06 00 01", "6>1 of 10.0.0.1 AS196608; " },

@@ -193,7 +193,8 @@ static void the_order(void **state)
 		attributes[i].med = lines[i].med;
 		peers[i] = (struct rib_peer){ .bgp_id = lines[i].bgp_id };
 		assert_int_equal(addr_parse(&peers[i].addr, lines[i].addr), 0);
-		all[i] = (struct rib_candidate){ &attributes[i], as_path_length(&attributes[i].path), &peers[i], lines[i].path_id };
+		all[i] = (struct rib_candidate){ &attributes[i], as_path_length(&attributes[i].path), &peers[i],
+			lines[i].path_id };
 	}
 	for (size_t i = 0; i < COUNT(lines); i++)
 		for (size_t j = 0; j < COUNT(lines); j++) {

@@ -161,8 +161,9 @@ static void warn_of_counters(struct loader *l, const char *first)
 
 	if (damaged + c->too_long == 0)
 		return;
-	snprintf(text, sizeof text, "%" PRIu64 " damaged records or routes and %" PRIu64 " records over %u MiB were passed over%s%.200s",
-		 damaged, c->too_long, MRT_RECORD_MAX >> 20, *first ? ": " : "", first);
+	snprintf(text, sizeof text,
+		 "%" PRIu64 " damaged records or routes and %" PRIu64 " records over %u MiB were passed over%s%.200s", damaged,
+		 c->too_long, MRT_RECORD_MAX >> 20, *first ? ": " : "", first);
 	warn(l, text);
 }
 
@@ -185,8 +186,8 @@ static int read_records(struct loader *l, struct mrt_file *f, struct err *e)
 		if (r < 0 && r != -EBADMSG)
 			return err_set(e, r, "%s", one.msg);
 		if (r < 0 && !*first.msg)
-			snprintf(first.msg, sizeof first.msg, "record %" PRIu64 ": %.200s", mrt_reader_counters(l->reader)->records,
-				 one.msg);
+			snprintf(first.msg, sizeof first.msg, "record %" PRIu64 ": %.200s",
+				 mrt_reader_counters(l->reader)->records, one.msg);
 		if (mrt_record_time(record))
 			l->result.newest_utc_s = mrt_record_time(record);
 		if (l->error == -ENOMEM)
@@ -259,7 +260,8 @@ static int loader_new(struct loader **ret, bool with_rib)
 
 	if (!l)
 		return -ENOMEM;
-	if (mrt_reader_new(&l->reader, &h) < 0 || route_builder_new(&l->builder) < 0 || (with_rib && rib_new(&l->rib, NULL) < 0)) {
+	if (mrt_reader_new(&l->reader, &h) < 0 || route_builder_new(&l->builder) < 0 ||
+	    (with_rib && rib_new(&l->rib, NULL) < 0)) {
 		loader_free(&l);
 		return -ENOMEM;
 	}

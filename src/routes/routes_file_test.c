@@ -141,7 +141,8 @@ static void tables_and_updates(void **state)
 /* Cut at every byte: what was whole counts, and there is a warning, unless it is cut between records. */
 static void cut_at_every_byte(void **state)
 {
-	static const char *const texts[] = { "", "10.0.0.0/8: 64501 2; ", "10.0.0.0/8: 64501 2; 192.0.2.0/24: 64500 1 2; ", TABLE_TEXT };
+	static const char *const texts[] = { "", "10.0.0.0/8: 64501 2; ", "10.0.0.0/8: 64501 2; 192.0.2.0/24: 64500 1 2; ",
+		TABLE_TEXT };
 	struct bytes b = table();
 	size_t ends[5] = { 0 };
 
