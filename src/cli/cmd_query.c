@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/place.h"
+#include "cli/query_groups.h"
 #include "ledger/query_args.h"
 
 #include <errno.h>
@@ -19,7 +20,7 @@ static const char query_help[] =
 	"  --from T  --to T     windows that start in [from, to): 2026-11-22T00:46:00Z, 2026-11-22,\n"
 	"                       1700000000, now, today, yesterday, -1h (that long ago)\n"
 	"  --every DUR          a sum per window of this length: 1min 1h 1d\n"
-	"  --where KEY=VALUE    only these, may be repeated; for host also a prefix\n"
+	"  --where KEY=VALUE    only these, may be repeated; for host also a prefix, for country several (DE,FR) or a group (eu)\n"
 	"  --by KEY[,KEY]       by a part of the account's keys\n"
 	"  --bytes l2|l3        frames as on the wire, or IP datagrams (default: as the account declares)\n"
 	"  --sort [-]COLUMN     order of the rows, - for the largest first\n"
@@ -35,6 +36,7 @@ static const char query_help[] =
 struct query_command {
 	struct query query;
 	struct place place;
+	struct query_groups groups;
 	enum format format;
 };
 
@@ -118,7 +120,10 @@ int cmd_query(int argc, char **argv)
 		return status;
 	if (ledger_reader_open(&reader, c.place.ledger, &e) < 0)
 		return fail(EXIT_FAILED, "query", &e);
-	r = print_query(&c, reader, &e);
+	r = query_groups_expand(&c.groups, &c.query, c.place.config_option, &e);
+	if (r == 0)
+		r = print_query(&c, reader, &e);
+	query_groups_free(&c.groups);
 	ledger_reader_close(&reader);
 	if (r < 0)
 		return fail(r == -EINVAL ? EXIT_USAGE : EXIT_FAILED, "query", &e);

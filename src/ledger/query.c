@@ -104,7 +104,7 @@ static int make_condition(struct condition *c, enum field f, const char *value, 
 
 	c->kind = CONDITION_TEXT;
 	snprintf(c->text, sizeof c->text, "%s", value);
-	if (f == FIELD_RULE || f == FIELD_AS_PATH || f == FIELD_NAME)
+	if (f == FIELD_RULE || f == FIELD_AS_PATH || f == FIELD_NAME || f == FIELD_COUNTRY)
 		c->string = value;
 	if (strcmp(value, "-") == 0 || strcmp(value, "other") == 0)
 		return 0;
@@ -277,6 +277,12 @@ static void append_condition(sqlite3_str *s, const struct plan *p, size_t i)
 		sqlite3_str_appendf(s, " AND \"%w\" IN (SELECT key FROM name WHERE name = ?%d)", named_by(p->account), at);
 	if (p->where[i].kind == CONDITION_PREFIX) {
 		sqlite3_str_appendf(s, " AND in_prefix(\"%w\", ?%d)", field_name(f), at);
+		return;
+	}
+	if (f == FIELD_COUNTRY && strchr(value, ',')) { /* any of a list */
+		sqlite3_str_appendf(s, " AND instr(',' || ?%d || ',', ',' || ", at);
+		append_key(s, p, f);
+		sqlite3_str_appendall(s, " || ',') > 0");
 		return;
 	}
 	sqlite3_str_appendall(s, " AND ");

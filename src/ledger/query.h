@@ -22,7 +22,7 @@ void ledger_reader_close(struct ledger_reader **r);
 
 struct query_where {
 	enum field field;
-	const char *value;      /* text as printed; for host a CIDR prefix matches all addresses in it */
+	const char *value;      /* text as printed; for host a CIDR prefix matches all addresses in it, for country "DE,FR" both */
 };
 
 #define QUERY_WHERE_MAX 16

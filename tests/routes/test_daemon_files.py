@@ -3,6 +3,7 @@
 booked by them."""
 import json
 import os
+import pathlib
 import struct
 import subprocess
 
@@ -140,3 +141,24 @@ def test_mistakes(tmp_path, text, sentence):
     assert out.returncode == 2, out
     assert sentence in out.stdout + out.stderr, out
     assert f"{path}:" in out.stdout + out.stderr
+
+
+def test_groups_of_countries(world, tmp_path):
+    """A made file says that 0.0.0.0/1 is DE: `eu` has it, and a group of the config."""
+    seeds = pathlib.Path(__file__).parents[1] / "fuzz" / "make-bmp-seeds"
+    subprocess.run([seeds, tmp_path], check=True, timeout=20)
+    daemon = world.daemon(f'geo {{ country = "{tmp_path}/mmdb/made-0"  group near {{ countries = {{ "DE", "CH" }} }} }}\n'
+                          'account countries { by = { country } every = 1h }\n')
+    send_inside(world, 50)
+    wait_until("booked", lambda: daemon.status()["counters"]["capture_packets"] >= 100)
+    daemon.stop()
+
+    def rows(where):
+        out = subprocess.run([binary(), "query", "countries", "-c", daemon.config, "--where", where, "--format", "json"],
+                             capture_output=True, text=True, check=False, timeout=20)
+        return (out.returncode, out.stderr) if out.returncode else [row["country"] for row in json.loads(out.stdout)]
+    for where, want in (("country=eu", ["DE"]), ("country=near", ["DE"]), ("country=DE", ["DE"]), ("country=US,DE", ["DE"]),
+                        ("country=US", []), ("country=D", [])):
+        assert rows(where) == want, where
+    status, words = rows("country=nowhere")
+    assert status == 2 and "there is no such group" in words
