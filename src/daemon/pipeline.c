@@ -14,7 +14,7 @@
 #define STUCK_NS (10 * NS_PER_S)       /* a tick that takes longer is stuck: the watchdog may know */
 #define CLOCK_STEP_NS (NS_PER_S / 2)
 
-static void see_entry(void *arg, const struct key_layout *l, const uint8_t *key, bool sent)
+void pipeline_see(void *arg, const struct key_layout *l, const uint8_t *key, bool sent)
 {
 	struct pipeline *p = arg;
 
@@ -26,7 +26,7 @@ static void book_tables(struct pipeline *p, struct point *point, const struct so
 	const struct attributor attributor = { pipeline_attribute, p };
 	const struct tables *t = slot->spare;
 	struct tables_booking b = {
-		.books = p->books, .book_count = p->config->account_count, .own = &p->own, .see = see_entry, .arg = p,
+		.books = p->books, .book_count = p->config->account_count, .own = &p->own, .see = pipeline_see, .arg = p,
 		.attributor = &attributor,
 		.interface = point->interface_id,
 	};

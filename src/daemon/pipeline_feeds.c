@@ -106,7 +106,7 @@ void pipeline_book_feeds(struct pipeline *p)
 {
 	const struct attributor attributor = { pipeline_attribute, p };
 	const struct tables_booking b = { .books = p->books, .book_count = p->config->account_count, .own = &p->own,
-					  .attributor = &attributor };
+					  .attributor = &attributor, .see = pipeline_see, .arg = p };
 
 	for (unsigned i = 0; i < p->feed_count; i++) {
 		struct source_slot *slot = &p->feeds[i].slot;

@@ -131,5 +131,7 @@ void pipeline_show(struct pipeline *p);
 
 /* pipeline.c */
 void pipeline_begin_tick(struct pipeline *p);
+/* Of struct tables_booking: `arg` is the pipeline. */
+void pipeline_see(void *arg, const struct key_layout *l, const uint8_t *key, bool sent);
 
 #endif

@@ -314,6 +314,20 @@ def test_two_hosts_of_one_name(wire, tmp_path):
         assert sum(int(r["tx_packets"]) for r in daemon.query("named")) == sum(f["packets"] for f in sent["flows"])
 
 
+def test_clients_of_reports_have_names(wire, tmp_path):
+    (tmp_path / "key").write_text("correct horse battery staple")
+    responder = Responder(wire, "name")
+    conf = config(f"dns = yes {RESOLVER} hosts = off", "account clients { from = reports by = { host, name } every = 1h }\n",
+                  f'reports {{ listen = "127.0.0.1:8789" key web1 {{ secret_file = "{tmp_path}/key" }} }}\n')
+    with Daemon(wire.right, tmp_path, conf) as daemon:
+        for _ in range(2):
+            wire.right.run([daemon.binary, "report", "send", "--to", "127.0.0.1", "--key", tmp_path / "key", "--sender", "web1",
+                            "client=198.51.100.7", "bytes=1000", "packets=1"])
+        daemon.until("its name", lambda: [r["name"] for r in daemon.query("clients")] == ["h7.example"])
+        assert daemon.query("clients")[0]["bytes"] == "2000"
+    responder.stop()
+
+
 def test_reload(wire, tmp_path):
     responder = Responder(wire, "name")
     with Daemon(wire.right, tmp_path, config('hosts = off given = { "one=10.0.0.1" }')) as daemon:
