@@ -49,7 +49,7 @@ const struct rib_counters *rib_counters(const struct rib *r);
  * where they are not 0. */
 int rib_peer(struct rib *r, const struct rib_peer *p, uint16_t *ret_peer);
 uint16_t rib_peers(const struct rib *r);
-const struct rib_peer *rib_peer_at(const struct rib *r, uint16_t peer);
+const struct rib_peer *rib_peer_at(const struct rib *r, uint16_t peer); /* borrowed until the next rib_peer() */
 
 /* Puts the route in the place of the one with the same peer, prefix and path id. 0, -ENOSPC (counted), -ENOMEM. */
 int rib_insert(struct rib *r, uint16_t peer, const struct bgp_nlri *n, const struct bgp_attributes *a);

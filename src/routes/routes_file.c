@@ -167,37 +167,50 @@ static void warn_of_counters(struct loader *l, const char *first)
 	warn(l, text);
 }
 
+/* Neither zeros nor other people's records are read for ever: /dev/zero, a packed file of nothing. */
+static bool is_hopeless(const struct mrt_counters *c)
+{
+	return c->records >= 100000 && c->unsupported + c->malformed == c->records;
+}
+
+/* 0 and what was damaged in *first, which keeps the first such sentence; or an error that ends the reading. */
+static int read_one(struct loader *l, struct slice record, char *first, size_t size, struct err *e)
+{
+	struct err one;
+	int r = mrt_record_read(l->reader, record, &one);
+
+	if (r < 0 && r != -EBADMSG)
+		return err_set(e, r, "%s", one.msg);
+	if (r < 0 && !*first)
+		snprintf(first, size, "record %" PRIu64 ": %.200s", mrt_reader_counters(l->reader)->records, one.msg);
+	if (mrt_record_time(record))
+		l->result.newest_utc_s = mrt_record_time(record);
+	return l->error == -ENOMEM ? err_set(e, -ENOMEM, "no memory for its routes") : 0;
+}
+
 static int read_records(struct loader *l, struct mrt_file *f, struct err *e)
 {
-	struct err first = { .msg = "" }, one;
+	char first[300] = "";
 	struct slice record;
-	int r;
+	int r = 0;
 
-	while ((r = mrt_file_next(f, &record, e)) > 0) {
+	while (!is_hopeless(mrt_reader_counters(l->reader)) && (r = mrt_file_next(f, &record, e)) > 0) {
 		if (!l->rib && needs_rib(record)) {
 			l->again = l->short_rows;
 			if (l->again)
 				return 0;
-			r = rib_new(&l->rib, NULL);
-			if (r < 0)
-				return err_set(e, r, "no memory");
+			if (rib_new(&l->rib, NULL) < 0)
+				return err_set(e, -ENOMEM, "no memory");
 		}
-		r = mrt_record_read(l->reader, record, &one);
-		if (r < 0 && r != -EBADMSG)
-			return err_set(e, r, "%s", one.msg);
-		if (r < 0 && !*first.msg)
-			snprintf(first.msg, sizeof first.msg, "record %" PRIu64 ": %.200s",
-				 mrt_reader_counters(l->reader)->records, one.msg);
-		if (mrt_record_time(record))
-			l->result.newest_utc_s = mrt_record_time(record);
-		if (l->error == -ENOMEM)
-			return err_set(e, -ENOMEM, "no memory for its routes");
+		r = read_one(l, record, first, sizeof first, e);
+		if (r < 0)
+			return r;
 	}
 	l->result.records = *mrt_reader_counters(l->reader);
 	l->result.records.too_long += mrt_file_too_long(f);
 	l->result.messages = *mrt_reader_messages(l->reader);
 	warn(l, mrt_file_warning(f));
-	warn_of_counters(l, first.msg);
+	warn_of_counters(l, first);
 	return r;
 }
 

@@ -144,6 +144,11 @@ def test_what_is_no_mrt_file(tmp_path, content, says):
     assert f'nettally: routes: {path}: {says}' in errors
 
 
+def test_zeros_without_end():
+    _, errors = routes('lookup', '--routes', '/dev/zero', '192.0.2.1', status=1)
+    assert 'no MRT record of routes in it' in errors
+
+
 def test_command_line(tmp_path):
     path = tmp_path / 'rib'
     for args, says in (([], 'write: nettally routes lookup'), (['dump', '--all'], '--routes'),
