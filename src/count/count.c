@@ -304,14 +304,36 @@ void count_tally_in(struct count *c, const uint64_t *key, bool sent, bool other,
 		add_tally(&c->grain, counters + (sent ? c->others.other_used : 0), t);
 }
 
-void count_delivery(struct count *c, const uint64_t *key, const struct party_tally *t)
+static void add_delivery(struct count *c, uint64_t *counters, const struct party_tally *t)
 {
-	uint64_t *counters = slot_for(c, key, false);
-
 	if (!counters)
 		return;
 	add_tally(&c->grain, counters, &t->rx);
 	add_tally(&c->grain, counters + c->others.other_used, &t->tx);
+}
+
+void count_delivery(struct count *c, const uint64_t *key, const struct party_tally *t)
+{
+	add_delivery(c, slot_for(c, key, false), t);
+}
+
+void count_deliveries(struct count *c, const uint64_t (*keys)[KEY_WORDS_MAX], const struct party_tally *t, unsigned n)
+{
+	uint64_t hash[COUNT_DELIVERIES_MAX];
+
+	for (unsigned i = 0; i < n; i++) {
+		const uint8_t *home;
+
+		hash[i] = table_hash_words(c->table.seed, keys[i], c->table.key_words);
+		home = table_slot(&c->table, table_home(&c->table, hash[i]));
+		__builtin_prefetch(home, 1);
+		__builtin_prefetch(home + c->table.stride - 1, 1);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t *counters = table_find_or_add(&c->table, keys[i], hash[i]);
+
+		add_delivery(c, counters ? counters : other_slot(c, keys[i]), &t[i]);
+	}
 }
 
 bool grain_may_be_narrow(const struct grain *g)

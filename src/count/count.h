@@ -56,6 +56,9 @@ void count_tally_in(struct count *c, const uint64_t *key, bool sent, bool other,
 
 /* Adds a delivery (delivery_tally()) under a key of the grain's layout. Not for narrow grains. */
 void count_delivery(struct count *c, const uint64_t *key, const struct party_tally *t);
+/* Many, at most COUNT_DELIVERIES_MAX: the table's cache misses overlap. */
+#define COUNT_DELIVERIES_MAX 64
+void count_deliveries(struct count *c, const uint64_t (*keys)[KEY_WORDS_MAX], const struct party_tally *t, unsigned n);
 
 /* What the counters of a slot that is not narrow say; what the grain does not keep is 0. */
 void count_get(const struct grain *g, const uint64_t *counters, struct party_tally *ret);

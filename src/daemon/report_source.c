@@ -30,6 +30,7 @@ struct report_source {
 	struct report_routers *routers;
 	struct tables *counting;
 	struct type_slot types[TYPE_SLOTS];
+	uint64_t keys[COUNT_DELIVERIES_MAX][KEY_WORDS_MAX];
 	unsigned type_count;
 	uint64_t types_other, uncounted_records, dropped_before;
 	_Atomic(struct tables *) next;         /* given by the main loop; NULL = not asked */
@@ -133,13 +134,27 @@ static inline void put_u32(const struct key_layout *l, uint8_t *key, enum field 
 		memcpy(key + l->at[f], &value, sizeof value);
 }
 
+static void make_key(const struct grain *g, const struct report *report, const struct batch_ids *ids, int64_t start, uint8_t *key)
+{
+	const struct key_layout *l = &g->layout;
+
+	memset(key, 0, l->size);
+	if (key_has(l, FIELD_WINDOW))
+		memcpy(key + l->at[FIELD_WINDOW], &start, sizeof start);
+	if (key_has(l, FIELD_HOST)) {
+		memcpy(key + l->at[FIELD_HOST], report->client.bytes, sizeof report->client.bytes);
+		key[l->at[FIELD_HOST_FAMILY]] = report->client.family;
+	}
+	put_u32(l, key, FIELD_TYPE, ids->type[report->type]);
+	put_u32(l, key, FIELD_ROUTER, ids->router[report->server]);
+	put_u32(l, key, FIELD_SERVICE, ids->service[report->server]);
+}
+
 static void book_batch(void *arg, const struct report_batch *b)
 {
 	struct report_source *r = arg;
 	struct count *c = &r->counting->counts[PLAN_REPORTS];
-	const struct grain *g = &c->grain;
-	uint64_t words[KEY_WORDS_MAX] = { 0 };
-	uint8_t *key = (uint8_t *)words;
+	struct party_tally t[COUNT_DELIVERIES_MAX];
 	struct batch_ids ids;
 	int64_t start;
 
@@ -147,23 +162,19 @@ static void book_batch(void *arg, const struct report_batch *b)
 		r->uncounted_records += b->count;
 		return;
 	}
-	find_ids(r, b, g, &ids);
-	start = window_start(ns_to_s(r->cf.clock.utc_ns(r->cf.clock.arg)), g->window_s);
-	if (key_has(&g->layout, FIELD_WINDOW))
-		memcpy(key + g->layout.at[FIELD_WINDOW], &start, sizeof start);
-	for (unsigned i = 0; i < b->count; i++) {
-		const struct report *report = &b->reports[i];
-		struct party_tally t = delivery_tally(report->requests, report->packets, report->bytes, report->retransmits);
+	find_ids(r, b, &c->grain, &ids);
+	start = window_start(b->heard_utc_us / 1000000, c->grain.window_s);
+	for (unsigned i = 0; i < b->count;) {
+		unsigned n = 0;
 
-		if (key_has(&g->layout, FIELD_HOST)) {
-			memcpy(key + g->layout.at[FIELD_HOST], report->client.bytes, sizeof report->client.bytes);
-			key[g->layout.at[FIELD_HOST_FAMILY]] = report->client.family;
+		for (; i < b->count && n < COUNT_DELIVERIES_MAX; i++, n++) {
+			const struct report *report = &b->reports[i];
+
+			make_key(&c->grain, report, &ids, start, (uint8_t *)r->keys[n]);
+			t[n] = delivery_tally(report->requests, report->packets, report->bytes, report->retransmits);
+			r->types_other += ids.type[report->type] == UINT32_MAX;
 		}
-		put_u32(&g->layout, key, FIELD_TYPE, ids.type[report->type]);
-		put_u32(&g->layout, key, FIELD_ROUTER, ids.router[report->server]);
-		put_u32(&g->layout, key, FIELD_SERVICE, ids.service[report->server]);
-		r->types_other += ids.type[report->type] == UINT32_MAX;
-		count_delivery(c, words, &t);
+		count_deliveries(c, (const uint64_t (*)[KEY_WORDS_MAX])r->keys, t, n);
 	}
 }
 

@@ -28,17 +28,35 @@ static void forget_change(struct report_change *c)
 	report_routers_free(&c->routers);
 }
 
+static int add_router(struct report_routers *r, const struct prefix *p, uint32_t id)
+{
+	struct report_router *grown = realloc(r->at, (r->count + 1) * sizeof *grown);
+
+	if (!grown)
+		return -ENOMEM;
+	r->at = grown;
+	grown[r->count++] = (struct report_router){ *p, id };
+	return 0;
+}
+
 /* Which `routes` section serves which servers. */
 static int make_routers(struct report_routers **ret, const struct config *cf, struct strings *strings)
 {
 	struct report_routers *r = calloc(1, sizeof *r);
+	int err = r ? 0 : -ENOMEM;
 
-	(void)cf;
-	(void)strings;
-	if (!r)
-		return -ENOMEM;
-	*ret = r;
-	return 0;
+	for (size_t i = 0; i < cf->routes.view_count && err == 0; i++) {
+		const struct routes_view *view = &cf->routes.views[i];
+		uint32_t id = strings_add(strings, view->name);
+
+		for (size_t k = 0; k < view->serves.count && err == 0; k++)
+			err = add_router(r, &view->serves.at[k], id);
+	}
+	if (err < 0)
+		report_routers_free(&r);
+	else
+		*ret = r;
+	return err;
 }
 
 static bool same_place(const struct reports_part *p, const struct config_reports *cf)

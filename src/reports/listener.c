@@ -149,6 +149,7 @@ static void hand_over(struct listener *l, struct receiver *receiver, unsigned n)
 			      m->msg_len > LAYOUT_DATAGRAM_MAX || (m->msg_hdr.msg_flags & MSG_TRUNC), now_utc_us);
 		m->msg_hdr.msg_namelen = sizeof l->from[i];
 	}
+	receiver_flush(receiver);
 }
 
 int listener_read(struct listener *l, struct receiver *receiver)

@@ -2,16 +2,33 @@
 #include "reports/receiver.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define OLDS_MAX 64
+#define OLD_TYPES_MAX 16
+#define OLD_TYPE_TEXT 12
+
+/* Datagrams of the old protocol that came from one address, one after the other: booked together, because to look up the
+ * keys of many at a time costs half. */
+struct olds {
+	struct addr from;
+	struct sender *sender;          /* of `from`; NULL = none yet */
+	unsigned count, type_count;
+	struct report reports[OLDS_MAX];
+	uint32_t types[OLD_TYPES_MAX];
+	char texts[OLD_TYPES_MAX][OLD_TYPE_TEXT];
+	struct slice slices[OLD_TYPES_MAX];
+};
 
 struct receiver {
 	struct receiver_config cf;
 	struct keys *keys;
 	struct sessions *sessions;
 	struct report_counters counters;
-	struct addr latest_from;        /* of the old protocol */
-	struct sender *latest_sender;
+	struct olds olds;
 	struct wire_body body;
 };
 
@@ -82,7 +99,7 @@ static void refuse(struct receiver *r, enum refusal why)
 	r->counters.refused[why]++;
 }
 
-static void book(struct receiver *r, struct sender *sender, const struct report_batch *b, int64_t now_utc_us)
+static void book(struct receiver *r, struct sender *sender, const struct report_batch *b, unsigned datagrams)
 {
 	for (unsigned i = 0; i < b->count; i++) {
 		const struct report *report = &b->reports[i];
@@ -94,20 +111,51 @@ static void book(struct receiver *r, struct sender *sender, const struct report_
 			sender->rtt_us += report->rtt_us * report->requests;
 		}
 	}
-	sender->datagrams++;
+	sender->datagrams += datagrams;
 	sender->records += b->count;
-	sender->heard_utc_us = now_utc_us;
-	r->counters.booked_datagrams++;
+	r->counters.booked_datagrams += datagrams;
 	r->counters.booked_records += b->count;
 	r->cf.book(r->cf.arg, b);
 }
 
+void receiver_flush(struct receiver *r)
+{
+	struct olds *o = &r->olds;
+	struct report_server server = { .addr = o->from };
+
+	if (o->count == 0)
+		return;
+	r->counters.trafstat_datagrams += o->count;
+	book(r, o->sender, &(struct report_batch){
+		.sender = { (const uint8_t *)o->sender->name, strlen(o->sender->name) },
+		.types = o->slices, .type_count = o->type_count,
+		.servers = &server, .server_count = 1, .reports = o->reports, .count = o->count,
+		.heard_utc_us = o->sender->heard_utc_us,
+	}, o->count);
+	o->count = o->type_count = 0;
+}
+
+static uint8_t index_of_type(struct olds *o, uint32_t type)
+{
+	unsigned i = 0;
+
+	while (i < o->type_count && o->types[i] != type)
+		i++;
+	if (i == o->type_count) {
+		int len = snprintf(o->texts[i], OLD_TYPE_TEXT, "%" PRIu32, type);
+
+		o->types[i] = type;
+		o->slices[i] = (struct slice){ (const uint8_t *)o->texts[i], (size_t)len };
+		o->type_count++;
+	}
+	return (uint8_t)i;
+}
+
 static void take_trafstat(struct receiver *r, const uint8_t *datagram, const struct addr *from, int64_t now_utc_us)
 {
-	char type[TRAFSTAT_TYPE_MAX];
-	struct report_server server = { .addr = *from };
-	struct report report;
-	struct slice type_text, sender_text;
+	struct olds *o = &r->olds;
+	struct report *report = &o->reports[o->count];
+	uint32_t type;
 
 	if (!trafstat_is_fresh(datagram, now_utc_us / 1000000)) {
 		refuse(r, REFUSED_STALE);
@@ -117,23 +165,23 @@ static void take_trafstat(struct receiver *r, const uint8_t *datagram, const str
 		refuse(r, REFUSED_BAD_SIGNATURE);
 		return;
 	}
-	if (!r->latest_sender || !addr_equal(&r->latest_from, from)) {
-		r->latest_sender = sessions_address(r->sessions, from);
-		r->latest_from = *from;
+	if (!o->sender || !addr_equal(&o->from, from)) {
+		receiver_flush(r);
+		report = o->reports;
+		o->sender = sessions_address(r->sessions, from);
+		o->from = *from;
 	}
-	if (trafstat_read(&report, type, datagram) < 0) {
+	o->sender->heard_utc_us = now_utc_us;
+	if (trafstat_read(report, &type, datagram) < 0) {
 		refuse(r, REFUSED_MALFORMED);
 		r->counters.malformed_records++;
-		r->latest_sender->refused++;
+		o->sender->refused++;
 		return;
 	}
-	type_text = (struct slice){ (const uint8_t *)type, strlen(type) };
-	sender_text = (struct slice){ (const uint8_t *)r->latest_sender->name, strlen(r->latest_sender->name) };
-	r->counters.trafstat_datagrams++;
-	book(r, r->latest_sender, &(struct report_batch){
-		.sender = sender_text, .types = &type_text, .type_count = 1,
-		.servers = &server, .server_count = 1, .reports = &report, .count = 1,
-	}, now_utc_us);
+	report->type = index_of_type(o, type);
+	o->count++;
+	if (o->count == OLDS_MAX || o->type_count == OLD_TYPES_MAX)
+		receiver_flush(r);
 }
 
 static enum refusal refusal_of_head(int err)
@@ -200,7 +248,8 @@ static void take_ours(struct receiver *r, struct slice datagram, const struct ad
 	for (unsigned i = 0; i < h.servers; i++)
 		if (r->body.servers[i].addr.family == ADDR_NONE)
 			r->body.servers[i].addr = *from;
-	book(r, sender, &r->body.batch, now_utc_us);
+	sender->heard_utc_us = r->body.batch.heard_utc_us = now_utc_us;
+	book(r, sender, &r->body.batch, 1);
 }
 
 void receiver_take(struct receiver *r, struct slice datagram, const struct addr *from, bool cut, int64_t now_utc_us)

@@ -2,7 +2,7 @@
 /* receiver.h -- judges report datagrams of both protocols, one by one: book it, or count why not.
  *
  * What is not signed costs a look-up of its key and one HMAC at most, and is never answered. A datagram is booked whole or
- * not at all. Every one that is handed in is in exactly one of `booked_datagrams` and `refused`.
+ * not at all, by receiver_flush() at the latest. Every one that is handed in is in exactly one of `booked_datagrams` and `refused`.
  * Thread: one at a time. */
 #ifndef NETTALLY_REPORTS_RECEIVER_H
 #define NETTALLY_REPORTS_RECEIVER_H
@@ -55,6 +55,8 @@ int receiver_open(struct receiver **ret, const struct receiver_config *cf, struc
 void receiver_set_keys(struct receiver *r, struct keys *keys); /* takes them */
 /* `cut`: it was longer than the buffer. */
 void receiver_take(struct receiver *r, struct slice datagram, const struct addr *from, bool cut, int64_t now_utc_us);
+/* Books what was taken and waits for more of its kind: after each lot of datagrams. */
+void receiver_flush(struct receiver *r);
 struct report_counters *receiver_counters(struct receiver *r);
 unsigned receiver_senders(const struct receiver *r, const struct sender **ret);
 void receiver_close(struct receiver **r);

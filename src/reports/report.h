@@ -34,6 +34,7 @@ struct report_batch {
 	unsigned server_count;
 	const struct report *reports;
 	unsigned count;
+	int64_t heard_utc_us;                /* when they came */
 };
 
 #endif

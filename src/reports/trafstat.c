@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,7 +100,7 @@ static bool parse_ip4(struct addr *ret, const char *text)
 	return true;
 }
 
-int trafstat_read(struct report *ret, char type[static TRAFSTAT_TYPE_MAX], const uint8_t *datagram)
+int trafstat_read(struct report *ret, uint32_t *ret_type, const uint8_t *datagram)
 {
 	const char *ip = (const char *)datagram + AT_IP;
 	uint32_t mss = le32(datagram + AT_MSS);
@@ -117,6 +116,6 @@ int trafstat_read(struct report *ret, char type[static TRAFSTAT_TYPE_MAX], const
 		.requests = 1,
 		.duration_us = UINT64_C(1000000) * le32(datagram + AT_SECONDS),
 	};
-	snprintf(type, TRAFSTAT_TYPE_MAX, "%u", le32(datagram + AT_TYPE));
+	*ret_type = le32(datagram + AT_TYPE);
 	return 0;
 }

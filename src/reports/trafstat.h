@@ -25,8 +25,7 @@ void trafstat_close(struct trafstat **t);
 bool trafstat_is_signed(struct trafstat *t, const uint8_t *datagram);
 /* Its time is within the tolerance. */
 bool trafstat_is_fresh(const uint8_t *datagram, int64_t utc_s);
-/* The type is written to `type`, in decimal. -EBADMSG: no address in it. */
-#define TRAFSTAT_TYPE_MAX 12
-int trafstat_read(struct report *ret, char type[static TRAFSTAT_TYPE_MAX], const uint8_t *datagram);
+/* The type is a number. -EBADMSG: no address in it. */
+int trafstat_read(struct report *ret, uint32_t *ret_type, const uint8_t *datagram);
 
 #endif

@@ -74,6 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	receiver_take(r, (struct slice){ data, size }, &from, false, NOW_US);
 	if (len)
 		receiver_take(r, (struct slice){ copy, len }, &from, false, NOW_US);
+	receiver_flush(r);
 	c = receiver_counters(r);
 	all = c->booked_datagrams;
 	for (unsigned i = 0; i < REFUSALS_COUNT; i++)

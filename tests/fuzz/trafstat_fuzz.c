@@ -11,7 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct trafstat *t;
 	uint8_t *datagram = calloc(1, TRAFSTAT_LENGTH); /* of its own, so that a byte too far is seen */
-	char type[TRAFSTAT_TYPE_MAX], text[ADDR_TEXT_MAX];
+	char text[ADDR_TEXT_MAX];
+	uint32_t type;
 	struct addr again;
 	struct report r;
 
@@ -20,11 +21,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(datagram, data, size < TRAFSTAT_LENGTH ? size : TRAFSTAT_LENGTH);
 	(void)trafstat_is_signed(t, datagram);
 	(void)trafstat_is_fresh(datagram, 1763800000);
-	if (trafstat_read(&r, type, datagram) == 0) {
+	if (trafstat_read(&r, &type, datagram) == 0) {
 		addr_format(&r.client, text); /* what is read twice is the same */
 		if (addr_parse(&again, text) < 0 || !addr_equal(&again, &r.client) || r.packets > r.bytes || r.requests != 1)
-			abort();
-		if (strspn(type, "0123456789") != strlen(type) || !*type)
 			abort();
 	}
 	free(datagram);
