@@ -290,13 +290,14 @@ static void lists_of_devices(void **state)
 static void a_million_records(void **state)
 {
 	struct bench *b = *state;
-	struct account *a = make_account("named", "host,name", 60);
+	struct account *a;
 	struct query q = ask_names();
 	struct timespec begin, end;
 	char got[8192];
 
 	if (!getenv("NETTALLY_BENCH"))
 		skip();
+	a = make_account("named", "host,name", 60);
 	bench_open(b);
 	must(ledger_define(b->ledger, &a, 1, &e));
 	for (uint32_t i = 0; i < 20; i++)
