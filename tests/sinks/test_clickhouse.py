@@ -2,6 +2,7 @@
 """ClickHouse has exactly what the ledger has, in records and in sums by hour and day, whatever happens on the way. Debian's
 18.16 and, where chdb is installed, a current one; a cluster of two shards; two replicas."""
 import os
+import pathlib
 import random
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ import time
 import pytest
 
 from conftest import World, wait_until
-from sql_servers import Chdb, ClickHouse, chdb_modules, cluster
+from sql_servers import Chdb, ClickHouse, ZooKeeper, chdb_modules, cluster, free_port
 
 COUNTERS = ["rx_packets", "rx_l2_bytes", "rx_l3_bytes", "tx_packets", "tx_l2_bytes", "tx_l3_bytes"]
 
@@ -228,6 +229,43 @@ def test_two_nodes_two_servers(world, servers, tmp_path):
             check_hosts(w, server, f"WHERE node = '{node}'")
     parts = [int(server.sql("SELECT count() FROM nettally.hosts_local")[0][0]) for server in servers]
     assert all(parts), "each server has its part"
+
+
+EXAMPLE = pathlib.Path(__file__).resolve().parents[2] / "examples" / "clickhouse-cluster"
+
+
+def test_the_example_of_two_shards(world, tmp_path):
+    """examples/clickhouse-cluster as it is, but for names, ports and paths."""
+    need_clickhouse()
+    if not shutil.which("java") or not os.path.exists("/usr/share/java/zookeeper.jar"):
+        pytest.skip("no ZooKeeper")
+    (tmp_path / "zk").mkdir()
+    zookeeper = ZooKeeper(tmp_path / "zk")
+    ports = [(free_port(), free_port(), free_port()) for _ in range(2)]
+    text = (EXAMPLE / "servers.xml").read_text().replace("zk1.example</host><port>2181", f"127.0.0.1</host><port>{zookeeper.port}")
+    for n, p in enumerate(ports):
+        text = text.replace(f"ch{n + 1}.example</host><port>9000", f"127.0.0.1</host><port>{p[1]}")
+    inner = text.split("<yandex>")[1].split("</yandex>")[0]
+    two = []
+    try:
+        for n, p in enumerate(ports):
+            (tmp_path / f"ch{n}").mkdir()
+            two.append(ClickHouse(tmp_path / f"ch{n}", p, inner.replace("<shard>1</shard>", f"<shard>{n + 1}</shard>")))
+        world.fill("hosts", "host,service", windows=60, keys=40)
+        conf = (EXAMPLE / "nettally.conf").read_text().replace("http://ch1.example:8123", two[0].url)
+        world.config.write_text(conf.replace("of = local", "").replace("central", "home") +
+                                f'ledger {{ path = "{world.ledger}" }}\nweb {{ listen = off }}\n'
+                                f'control {{ socket = "{world.folder}/control" }}\n')
+        send_all(world)
+        for server in two:
+            found = {r[0]: [int(n) for n in r[1:]] for r in server.sql(
+                f"SELECT host, {', '.join(f'sum({c})' for c in COUNTERS)} FROM nettally.hosts_1d FINAL GROUP BY host")}
+            assert found == {k[0]: v for k, v in world.truth("hosts", ["host"], COUNTERS).items()}
+            assert 0 < int(server.sql("SELECT count() FROM nettally.hosts_local")[0][0]) < 2400
+    finally:
+        for server in two:
+            server.stop()
+        zookeeper.stop()
 
 
 def test_a_shard_goes_and_comes_back(world, servers):
