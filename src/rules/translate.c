@@ -39,7 +39,17 @@ enum label { LABEL_BEYOND, LABEL_HEAD, LABEL_MATCH, LABEL_REJECT, LABEL_CHAIN, L
 
 struct jump {
 	size_t at;
-	uint32_t label; /* enum label, or LABELS + form * len + instruction */
+	uint32_t label; /* enum label, or LABELS + form * len + instruction, or LATER + 2 * slow form (+ 1: its LABEL_HEAD) */
+};
+
+#define LATER (1u << 30)
+
+/* The slow forms stand behind the program, out of the way of the fast ones. */
+struct slow_form {
+	const struct program *p;
+	size_t match, reject;      /* where it leads */
+	bool beyond;               /* LABEL_BEYOND is used */
+	size_t at[2];              /* LABEL_BEYOND, LABEL_HEAD */
 };
 
 struct maker {
@@ -52,6 +62,8 @@ struct maker {
 	const struct program *p;   /* the rule's */
 	size_t *places;            /* by form and instruction */
 	bool *reached;             /* by instruction */
+	struct slow_form *later;   /* [number of rules] */
+	size_t later_count;
 	bool slow;
 	bool failed, too_far;
 };
@@ -140,6 +152,8 @@ static void jump_to(struct maker *m, struct bpf_insn i, uint32_t label)
 	}
 	if (label < LABELS)
 		m->used[label] = true;
+	if (label == LABEL_BEYOND || label == LABEL_HEAD)
+		label = LATER + 2 * (uint32_t)m->later_count + (label == LABEL_HEAD);
 	m->jumps[m->jump_count++] = (struct jump){ m->out.count, label };
 	emit(m, i);
 }
@@ -164,7 +178,14 @@ static uint32_t place_of(const struct maker *m, uint32_t pc)
 	return LABELS + (m->slow ? m->p->len : 0) + pc;
 }
 
-/* Jumps that were made so far and lead to the rule's own labels, or (last) to those of the program. */
+static size_t target_of(const struct maker *m, uint32_t label)
+{
+	if (label >= LATER)
+		return m->later[(label - LATER) / 2].at[(label - LATER) % 2];
+	return label < LABELS ? m->labels[label] : m->places[label - LABELS];
+}
+
+/* Jumps that were made so far and lead to the rule's own labels, or (last) to those of the program and to slow forms. */
 static void resolve(struct maker *m, bool last)
 {
 	size_t kept = 0;
@@ -173,11 +194,11 @@ static void resolve(struct maker *m, bool last)
 		struct jump j = m->jumps[i];
 		long off;
 
-		if (j.label >= LABEL_CHAIN && j.label < LABELS && !last) {
+		if ((j.label >= LATER || (j.label >= LABEL_CHAIN && j.label < LABELS)) && !last) {
 			m->jumps[kept++] = j;
 			continue;
 		}
-		off = (long)(j.label < LABELS ? m->labels[j.label] : m->places[j.label - LABELS]) - (long)j.at - 1;
+		off = (long)target_of(m, j.label) - (long)j.at - 1;
 		if (off < INT16_MIN || off > INT16_MAX)
 			m->too_far = true;
 		m->out.insns[j.at].off = (int16_t)off;
@@ -520,25 +541,43 @@ static void add_counters(struct maker *m, uint32_t index)
 	}
 }
 
-static void make_rule(struct maker *m, const struct program *p, uint32_t index)
+static bool begin_rule(struct maker *m, const struct program *p)
 {
 	m->p = p;
-	memset(m->used, 0, LABEL_CHAIN * sizeof *m->used);
 	m->places = malloc(2 * (size_t)p->len * sizeof *m->places);
 	m->reached = malloc(p->len * sizeof *m->reached);
-	if (!m->places || !m->reached) {
+	if (!m->places || !m->reached)
 		m->failed = true;
-	} else {
+	return !m->failed;
+}
+
+static void end_rule(struct maker *m)
+{
+	if (!m->failed)
+		resolve(m, false);
+	free(m->places);
+	free(m->reached);
+}
+
+/* Which labels the slow form will use: code that nothing leads to must not be there. */
+static void try_slow_form(struct maker *m)
+{
+	const size_t count = m->out.count, jump_count = m->jump_count;
+
+	make_form(m, true);
+	m->out.count = count;
+	m->jump_count = jump_count;
+}
+
+static void make_rule(struct maker *m, const struct program *p, uint32_t index)
+{
+	memset(m->used, 0, LABEL_CHAIN * sizeof *m->used);
+	if (begin_rule(m, p)) {
+		struct slow_form *slow = &m->later[m->later_count];
+
 		make_form(m, false);
-		m->labels[LABEL_BEYOND] = m->out.count;
-		if (m->used[LABEL_BEYOND]) {
-			load(m, BPF_DW, T, FP, AT_SCRATCH);
-			load(m, BPF_W, T, T, offsetof(struct rules_scratch, beyond));
-			jump_if(m, BPF_JMP | BPF_JEQ, T, 0, LABEL_REJECT);
-		}
-		m->labels[LABEL_HEAD] = m->out.count;
 		if (m->used[LABEL_BEYOND] || m->used[LABEL_HEAD])
-			make_form(m, true);
+			try_slow_form(m);
 		m->labels[LABEL_MATCH] = m->out.count;
 		if (m->used[LABEL_MATCH] && m->t->gate)
 			jump(m, LABEL_CHAIN);
@@ -549,10 +588,29 @@ static void make_rule(struct maker *m, const struct program *p, uint32_t index)
 			add_counters(m, index);
 		if (m->t->gate && m->used[LABEL_REJECT])
 			jump(m, LABEL_END);
-		resolve(m, false);
+		*slow = (struct slow_form){ .p = p, .match = m->labels[LABEL_MATCH], .reject = m->labels[LABEL_REJECT],
+					    .beyond = m->used[LABEL_BEYOND] };
+		if (m->used[LABEL_BEYOND] || m->used[LABEL_HEAD])
+			m->later_count++;
 	}
-	free(m->places);
-	free(m->reached);
+	end_rule(m);
+}
+
+static void make_slow_form(struct maker *m, struct slow_form *slow)
+{
+	if (begin_rule(m, slow->p)) {
+		m->labels[LABEL_MATCH] = slow->match;
+		m->labels[LABEL_REJECT] = slow->reject;
+		slow->at[0] = m->out.count;
+		if (slow->beyond) {
+			load(m, BPF_DW, T, FP, AT_SCRATCH);
+			load(m, BPF_W, T, T, offsetof(struct rules_scratch, beyond));
+			jump_if(m, BPF_JMP | BPF_JEQ, T, 0, LABEL_REJECT);
+		}
+		slow->at[1] = m->out.count;
+		make_form(m, true);
+	}
+	end_rule(m);
 }
 
 /* ---- the program around them ---- */
@@ -624,13 +682,18 @@ int translate(struct translated *ret, const struct translate *t, const struct pr
 
 	if (code < 0)
 		return code;
+	m.later = calloc(count + 1, sizeof *m.later);
+	m.failed = !m.later;
 	make_entry(&m);
 	for (size_t i = 0; i < count && !m.failed; i++)
 		if (programs[i]->len)
 			make_rule(&m, programs[i], (uint32_t)i);
 	make_exit(&m);
+	for (size_t i = 0; i < m.later_count && !m.failed; i++)
+		make_slow_form(&m, &m.later[i]);
 	if (!m.failed)
 		resolve(&m, true);
+	free(m.later);
 	free(m.jumps);
 	if (m.failed)
 		code = err_set(e, -ENOMEM, "no memory for a kernel program");
