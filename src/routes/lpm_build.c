@@ -201,7 +201,7 @@ int lpm_side_build(struct lpm_side *s)
 	b->list = &s->list;
 	if (s->list.count)
 		memset(s->direct, 0, direct_words * sizeof *s->direct);
-	if (reserve(b, LINE_WORDS)) { /* node 0, which lookups read in vain */
+	if (reserve(b, LINE_WORDS)) { /* no node lies at 0: prefetches of leaves go there */
 		memset(b->nodes, 0, LINE_WORDS * sizeof *b->nodes);
 		build_direct(b, s->direct);
 	}

@@ -8,15 +8,15 @@
  * behind the first level. A leaf says all: the value, and the length of the prefix, whose address is that of the
  * question without its host bits.
  *
- * What a lookup costs is waiting for that line. A processor overlaps the waits of as many lookups as its window holds, as
- * long as it guesses the branches: so there are few instructions, and of IPv6, whose depth nobody can guess, the first 48
- * bits are walked without a branch, and where prefixes are dense the first level is followed by a plain page. */
+ * What a lookup costs is waiting for that line. A processor overlaps the waits of as many lookups as its window of
+ * instructions holds: so there are few of them, and lpm_find_many() asks for the lines of a whole batch first. For IPv6, where
+ * prefixes are dense, the first level is followed by a plain page. */
 #include "routes/lpm_internal.h"
 
 #include <string.h>
 
 #define BATCH 32u
-#define EVEN_BITS 48u /* what most IPv6 prefixes have at most */
+#define DEEP_BITS 48u /* most IPv6 prefixes have no more */
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -27,14 +27,6 @@ INLINE uint32_t step(const uint32_t *nodes, uint32_t node, uint64_t slot)
 
 	memcpy(&ends, nodes + node, sizeof ends);
 	return (nodes + 1 + node)[__builtin_popcountll(ends << (slot & (SLOTS - 1)))];
-}
-
-/* The same, or the word itself where it is a leaf, without a branch. Node 0 is there in every table. */
-INLINE uint32_t step_if_child(const uint32_t *nodes, uint32_t word, uint64_t slot)
-{
-	uint32_t child = 0u - (word >> 31);
-
-	return (step(nodes, word & child & ~WORD_CHILD, slot) & child) | (word & ~child);
 }
 
 INLINE uint32_t ip4_of(const struct addr *a)
@@ -71,10 +63,10 @@ INLINE uint32_t find_ip4(const struct lpm_side *s, uint32_t a)
 	return walk_ip4(s, s->direct[a >> (32 - DIRECT_BITS)], a);
 }
 
-/* Behind the even levels: bits 48 and on. */
-INLINE uint32_t walk_ip6(const struct lpm_side *s, uint32_t word, uint64_t high, uint64_t low)
+/* Behind bit 48: few prefixes. */
+INLINE uint32_t walk_deep(const struct lpm_side *s, uint32_t word, uint64_t high, uint64_t low)
 {
-	lpm_key key = ((lpm_key)high << 64 | low) << EVEN_BITS;
+	lpm_key key = ((lpm_key)high << 64 | low) << DEEP_BITS;
 
 	for (; word & WORD_CHILD; key <<= STRIDE_BITS)
 		word = step(s->nodes, word & ~WORD_CHILD, (uint64_t)(key >> (128 - STRIDE_BITS)));
@@ -91,8 +83,11 @@ INLINE uint32_t first_30(const struct lpm_side *s, uint64_t high)
 
 		return s->nodes[(word & ~(WORD_CHILD | WORD_PAGE)) + at];
 	}
-	word = step_if_child(s->nodes, word, high >> (64 - DIRECT_BITS - STRIDE_BITS));
-	return step_if_child(s->nodes, word, high >> (64 - DIRECT_BITS - 2 * STRIDE_BITS));
+	if (word & WORD_CHILD)
+		word = step(s->nodes, word & ~WORD_CHILD, high >> (64 - DIRECT_BITS - STRIDE_BITS));
+	if (word & WORD_CHILD)
+		word = step(s->nodes, word & ~WORD_CHILD, high >> (64 - DIRECT_BITS - 2 * STRIDE_BITS));
+	return word;
 }
 
 INLINE uint32_t find_ip6(const struct lpm_side *s, const uint8_t *a)
@@ -100,11 +95,14 @@ INLINE uint32_t find_ip6(const struct lpm_side *s, const uint8_t *a)
 	uint64_t high = half_of(a);
 	uint32_t word = first_30(s, high);
 
-	for (unsigned bits = DIRECT_BITS + PAGE_BITS; bits < EVEN_BITS; bits += STRIDE_BITS)
-		word = step_if_child(s->nodes, word, high >> (64 - STRIDE_BITS - bits));
+	for (unsigned bits = DIRECT_BITS + PAGE_BITS; bits < DEEP_BITS; bits += STRIDE_BITS) {
+		if (!(word & WORD_CHILD))
+			return word;
+		word = step(s->nodes, word & ~WORD_CHILD, high >> (64 - STRIDE_BITS - bits));
+	}
 	if (__builtin_expect(!(word & WORD_CHILD), 1))
 		return word;
-	return walk_ip6(s, word, high, half_of(a + 8));
+	return walk_deep(s, word, high, half_of(a + 8));
 }
 
 INLINE uint32_t find(const struct lpm *l, const struct addr *a)
@@ -119,6 +117,11 @@ INLINE struct lpm_match match_of(uint32_t word)
 	return (struct lpm_match){ word >> 8, (uint8_t)word };
 }
 
+INLINE void prefetch_node(const struct lpm_side *s, uint32_t word)
+{
+	__builtin_prefetch(s->nodes + (word & WORD_CHILD ? word & ~WORD_CHILD : 0));
+}
+
 /* All first words, then all lines of nodes, then the answers: the waits of a batch are one. */
 INLINE void find_ip4_batch(const struct lpm_side *s, const struct addr *a, unsigned count, struct lpm_match *ret)
 {
@@ -127,7 +130,7 @@ INLINE void find_ip4_batch(const struct lpm_side *s, const struct addr *a, unsig
 	for (unsigned i = 0; i < count; i++)
 		words[i] = s->direct[ip4_of(&a[i]) >> (32 - DIRECT_BITS)];
 	for (unsigned i = 0; i < count; i++)
-		__builtin_prefetch(s->nodes + (words[i] & WORD_CHILD ? words[i] & ~WORD_CHILD : 0));
+		prefetch_node(s, words[i]);
 	for (unsigned i = 0; i < count; i++)
 		ret[i] = match_of(walk_ip4(s, words[i], ip4_of(&a[i])));
 }
@@ -141,12 +144,16 @@ INLINE void find_ip6_batch(const struct lpm_side *s, const struct addr *a, unsig
 	for (unsigned i = 0; i < count; i++) {
 		highs[i] = half_of(a[i].bytes);
 		words[i] = first_30(s, highs[i]);
+		prefetch_node(s, words[i]);
 	}
-	for (unsigned bits = DIRECT_BITS + PAGE_BITS; bits < EVEN_BITS; bits += STRIDE_BITS)
-		for (unsigned i = 0; i < count; i++)
-			words[i] = step_if_child(s->nodes, words[i], highs[i] >> (64 - STRIDE_BITS - bits));
+	for (unsigned bits = DIRECT_BITS + PAGE_BITS; bits < DEEP_BITS; bits += STRIDE_BITS)
+		for (unsigned i = 0; i < count; i++) {
+			if (words[i] & WORD_CHILD)
+				words[i] = step(s->nodes, words[i] & ~WORD_CHILD, highs[i] >> (64 - STRIDE_BITS - bits));
+			prefetch_node(s, words[i]);
+		}
 	for (unsigned i = 0; i < count; i++)
-		ret[i] = match_of(walk_ip6(s, words[i], highs[i], half_of(a[i].bytes + 8)));
+		ret[i] = match_of(walk_deep(s, words[i], highs[i], half_of(a[i].bytes + 8)));
 }
 
 /* How many addresses from the first on have its family, BATCH at most. */

@@ -9,8 +9,7 @@
 #define STRIDE_BITS 6u
 #define SLOTS (1u << STRIDE_BITS)
 
-/* A word of the table: no route (0), a leaf, or where a node lies (in words from the start of `nodes`, where an empty one
- * is). */
+/* A word of the table: no route (0), a leaf, or where a node lies (in words from the start of `nodes`). */
 #define WORD_CHILD (1u << 31)
 /* In the first level of IPv6: a page of words for the 12 bits that follow, plain. Where many prefixes share 18 bits, as they do
  * in the blocks of the registries, it spares two steps. */
