@@ -23,8 +23,9 @@ _nettally_accounts()
 _nettally()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}
-	local commands="run read query devices status audit check rules routes interfaces detach"
-	local keys="mac host name vendor src_mac dst_mac src_host dst_host src_port dst_port interface direction vlan ethertype proto service"
+	local commands="run read query top devices status audit check rules routes sinks report interfaces detach"
+	local keys="mac host name vendor prefix origin_as neighbour_as transit_as as_path country"
+	keys+=" src_mac dst_mac src_host dst_host src_port dst_port interface direction vlan ethertype proto service rule router type"
 	COMPREPLY=()
 
 	if [ "$COMP_CWORD" -eq 1 ]; then
@@ -59,8 +60,11 @@ _nettally()
 	local options=--help
 	case $command in
 	run) options="-c -i --ledger --listen --summary --quiet --help" ;;
-	read) options="--by --of --local --filter --rules --service --every --bytes --sort --limit --format --help" ;;
+	read) options="--by --of --local --filter --rules --routes --geo --top --once --service --every --bytes --sort --limit --format --help" ;;
 	query) options="--ledger -c --from --to --every --where --by --bytes --sort --limit --format --help" ;;
+	top) options="-i --account --sort --filter --bytes --peers --once --control --ledger -c --help" ;;
+	sinks) options="--kinds --from-start --format --control --ledger -c --help" ;;
+	report) options="--to --key --sender --help" ;;
 	status | audit) options="--json --control --ledger -c --help" ;;
 	devices) options="--ledger -c --format --help" ;;
 	check) options="-c --help" ;;

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # fish completion for nettally(1)
 
-set -l commands run read query devices status audit check rules routes interfaces detach
-set -l keys mac host name vendor src_mac dst_mac src_host dst_host src_port dst_port interface direction vlan ethertype proto service
+set -l commands run read query top devices status audit check rules routes sinks report interfaces detach
+set -l keys mac host name vendor prefix origin_as neighbour_as transit_as as_path country rule router type
+set -a keys src_mac dst_mac src_host dst_host src_port dst_port interface direction vlan ethertype proto service
 set -l conditions (printf '%s=\n' $keys)
 
 function __nettally_first_column
@@ -13,6 +14,9 @@ complete -c nettally -f
 complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a run -d 'count, until told to stop'
 complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a read -d 'account capture files and print'
 complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a query -d 'sums of an account from the ledger'
+complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a top -d 'who moves how much right now'
+complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a sinks -d 'what the ledger is copied to'
+complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a report -d 'tell a daemon of deliveries'
 complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a devices -d 'who was seen: names, vendors, addresses'
 complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a status -d 'health of the daemon in one page'
 complete -c nettally -n "not __fish_seen_subcommand_from $commands" -a audit -d 'do the books close?'
@@ -57,6 +61,14 @@ complete -c nettally -n '__fish_seen_subcommand_from read query devices rules in
     -a 'table tsv csv json ndjson' -d format
 complete -c nettally -n '__fish_seen_subcommand_from status audit' -l control -r -F -d 'socket of the daemon'
 complete -c nettally -n '__fish_seen_subcommand_from status audit' -l json -d 'as JSON'
+complete -c nettally -n '__fish_seen_subcommand_from top' -s i -x -a '(__nettally_first_column interfaces)' -d interface
+complete -c nettally -n '__fish_seen_subcommand_from top' -l account -x -a '(__nettally_first_column query)' -d 'to begin with'
+complete -c nettally -n '__fish_seen_subcommand_from top' -l sort -x -a 'key 1 10 60 rx tx' -d column
+complete -c nettally -n '__fish_seen_subcommand_from top' -l once -d 'a page as text'
+complete -c nettally -n '__fish_seen_subcommand_from top sinks' -l control -r -F -d 'socket of the daemon'
+complete -c nettally -n '__fish_seen_subcommand_from sinks' -a retry -d 'send again what was refused'
+complete -c nettally -n '__fish_seen_subcommand_from read' -l routes -r -F -d 'MRT file'
+complete -c nettally -n '__fish_seen_subcommand_from read' -l geo -r -F -d 'MMDB file of countries'
 complete -c nettally -n '__fish_seen_subcommand_from detach' -l pins -r -F -d 'folder of the pins'
 complete -c nettally -n '__fish_seen_subcommand_from detach' -l discard -d 'give up what is not booked'
 complete -c nettally -l help -d usage

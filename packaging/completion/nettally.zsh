@@ -15,8 +15,8 @@ _nettally_accounts() {
 }
 
 _nettally_keys() {
-	_values -s , key mac host src_mac dst_mac src_host dst_host src_port dst_port interface direction vlan ethertype \
-		proto service
+	_values -s , key mac host name vendor prefix origin_as neighbour_as transit_as as_path country src_mac dst_mac src_host dst_host src_port dst_port interface direction vlan ethertype \
+		proto service rule router type
 }
 
 _nettally() {
@@ -25,12 +25,15 @@ _nettally() {
 		'run:count, until told to stop'
 		'read:account capture files and print'
 		'query:sums of an account from the ledger'
+		'top:who moves how much right now'
 		'devices:who was seen: names, vendors, addresses'
 		'status:the health of the daemon in one page'
 		'audit:do the books close?'
 		'check:errors of a config file, with file and line'
 		'rules:check a file of rules'
 		'routes:what an address belongs to'
+		'sinks:what the ledger is copied to'
+		'report:tell a daemon of deliveries'
 		'interfaces:what there is to count on'
 		'detach:end counting in the kernel'
 	)
@@ -57,6 +60,7 @@ _nettally() {
 		;;
 	read)
 		_arguments $show '--of[parties]:parties:(local remote both)' '*--local[a local prefix]:prefix:' \
+			'--routes[MRT file]:file:_files' '--geo[MMDB file]:file:_files' '--top[the live view]' \
 			'--filter[pcap expression]:expression:' '--rules[lines identifier;pcap expression]:file:_files' \
 			'*--service[NAME=tcp:PORT]:service:' '--help[usage]' \
 			'*:capture file:_files'
@@ -70,6 +74,17 @@ _nettally() {
 		_arguments '--ledger[the ledger]:file:_files' '-c[config file]:file:_files' \
 			'--format[how to print]:format:(table tsv csv json ndjson)' '--help[usage]' '1:address:'
 		;;
+	top)
+		_arguments '*-i[interface]:interface:_nettally_interfaces' '--account[to begin with]:account:_nettally_accounts' \
+			'--sort[column]:column:(key 1 10 60 rx tx)' '--filter[only keys with this]:text:' '--bytes[not bits]' \
+			'--peers[who talks to whom]' '--once[a page as text]' '--control[socket of the daemon]:file:_files' \
+			'--ledger[its ledger]:file:_files' '-c[its config file]:file:_files' '--help[usage]'
+		;;
+	sinks)
+		_arguments '--kinds[and their options]' '--from-start[retry everything]' '--control[socket of the daemon]:file:_files' \
+			'--ledger[its ledger]:file:_files' '-c[its config file]:file:_files' '--help[usage]' '1:what:(retry)'
+		;;
+	report) _arguments '--to[where the daemon listens]:address and port:' '--key[secret]:file:_files' '--sender[who]:name:' '1:what:(send)' ;;
 	status | audit)
 		_arguments '--json[as JSON]' '--control[socket of the daemon]:file:_files' \
 			'--ledger[its ledger]:file:_files' '-c[its config file]:file:_files' '--help[usage]'
