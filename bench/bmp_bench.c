@@ -107,7 +107,8 @@ static void send_all(int fd, const uint8_t *at, size_t len)
 
 static void send_updates(int port, uint32_t prefixes)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(0x7f000001) };
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+				  .sin_addr.s_addr = htonl(0x7f000001) };
 	uint8_t *bytes = malloc(BATCH * 200), *at;
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	uint32_t next = 0;
@@ -189,7 +190,8 @@ static void measure(struct routes *r, uint32_t prefixes, unsigned seconds)
 	routes_view_facts(r, 0, &after);
 	free(after.peers);
 	double took = (double)(now_ns() - began_ns) / 1e9;
-	printf("%.0f updates/s absorbed, %.0f look-ups/s beside (%.1f%% found), %" PRIu64 " tables in force, %.1f CPU s of %.1f s\n",
+	printf("%.0f updates/s absorbed, %.0f look-ups/s beside (%.1f%% found), %" PRIu64 " tables in force, "
+	       "%.1f CPU s of %.1f s\n",
 	       (double)(after.router.counters.messages - before.router.counters.messages) / took, (double)x.lookups / took,
 	       100.0 * (double)x.found / (double)x.lookups, after.loads - before.loads, cpu_s() - cpu, took);
 	printf("%" PRIu64 " routes, table %.1f MB, what was told %.1f MB, compiled in %.2f s, longest swap %.2f ms\n",

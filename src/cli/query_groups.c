@@ -33,8 +33,8 @@ static int expand(struct query_groups *ret, struct query *q, const struct geo_gr
 			continue;
 		g = geo_groups_find(groups, q->where[i].value);
 		if (!g)
-			return err_set(e, -EINVAL, "country=%.40s: a country has capital letters, such as DE; and there is no such "
-				       "group (eu is built in, your own need -c FILE)", q->where[i].value);
+			return err_set(e, -EINVAL, "country=%.40s: a country has capital letters, such as DE; and there is no "
+				       "such group (eu is built in, your own need -c FILE)", q->where[i].value);
 		ret->lists[i] = list_of(g);
 		if (!ret->lists[i])
 			return err_set(e, -ENOMEM, "out of memory");

@@ -75,8 +75,8 @@ static void check_view(struct config_loader *l, cfg_t *s, const struct routes_vi
 	const struct routes_config *c = &l->c->routes;
 
 	if (!name_is_sound(cfg_title(s)))
-		config_problem(&l->p, line, "routes '%.60s': a name is letters, digits, '_', '.' and '-', at most %d", cfg_title(s),
-			       ROUTES_NAME_MAX - 1);
+		config_problem(&l->p, line, "routes '%.60s': a name is letters, digits, '_', '.' and '-', at most %d",
+			       cfg_title(s), ROUTES_NAME_MAX - 1);
 	if (!config_value_at(s, "mrt", 0) == !config_value_at(s, "bmp", 0))
 		config_problem(&l->p, line, "routes %.60s: write either mrt = FILE or bmp = ROUTER-ADDRESS", cfg_title(s));
 	for (size_t i = 0; i < c->view_count; i++) {

@@ -130,7 +130,8 @@ static void show_router(struct facts *f, struct fact_row *row, const struct rout
 	if (!r->since_utc_s)
 		fact_text(row, "session", "never connected");
 	else
-		fact_text(row, "session", r->connected ? (r->resync ? "connected, first exchange" : "connected") : "not connected");
+		fact_text(row, "session",
+			  !r->connected ? "not connected" : r->resync ? "connected, first exchange" : "connected");
 	fact_number(row, "connected", FACT_GAUGE, r->connected, "1 while the router's BMP session is there");
 	fact_number(row, "since", FACT_TIME, (uint64_t)r->since_utc_s, "when the session began or ended");
 	fact_number(row, "stale", FACT_GAUGE, r->stale, "routes that were not told again since the session ended");
@@ -151,7 +152,8 @@ static void show_view(struct facts *f, const struct routes_view_facts *v)
 	fact_number(row, "paths", FACT_GAUGE, v->paths, "different AS paths");
 	fact_number(row, "bytes", FACT_GAUGE, bytes, "memory of the table and of what the router told");
 	fact_number(row, "loaded", FACT_TIME, (uint64_t)v->loaded_utc_s, "since when the table is in force");
-	fact_number(row, "newest", FACT_TIME, (uint64_t)v->newest_utc_s, "time of the newest route: of the file, or the last message");
+	fact_number(row, "newest", FACT_TIME, (uint64_t)v->newest_utc_s,
+		    "time of the newest route: of the file, or the last message");
 	fact_number(row, "loads", FACT_COUNTER, v->loads, "tables that came into force");
 	fact_number(row, "failures", FACT_COUNTER, v->failures, "tables that could not be loaded");
 	fact_text(row, "problem", v->problem);

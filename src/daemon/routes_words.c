@@ -173,7 +173,8 @@ static void say_no_table(struct answer *a, const char *view)
 		snprintf(a->error, sizeof a->error, "there is no routes %s; there are: %s",
 			 text_printable(view, shown, sizeof shown), views);
 	else if (!*view && c->view_count > 1)
-		snprintf(a->error, sizeof a->error, "none of the views is the default: say which with --view; there are: %s", views);
+		snprintf(a->error, sizeof a->error, "none of the views is the default: say which with --view; there are: %s",
+			 views);
 	else
 		snprintf(a->error, sizeof a->error, "nothing is loaded yet: nettally status says why");
 }

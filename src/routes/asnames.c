@@ -138,7 +138,8 @@ int asnames_parse(struct asnames **ret, struct slice text, const char *name, str
 		r = parse_line((struct slice){ text.at, len }, &as, &found);
 		if (r == -EINVAL) {
 			asnames_free(&n);
-			return err_set(e, r, "%s:%lu: write the AS number, then its name, such as: 64500 Example Networks", name, line);
+			return err_set(e, r, "%s:%lu: write the AS number, then its name, such as: 64500 Example Networks", name,
+				       line);
 		}
 		if (r == 1)
 			r = add(n, as, (const char *)found.at, found.len);

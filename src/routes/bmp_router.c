@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* bmp_router.c -- see bmp_router.h. A rib for each table and family, made when the first route comes. */
-#include "routes/bmp_router.h"
+/* bmp_router.c -- see bmp_router.h: messages to routes. A rib for each table and family, made when the first route comes. */
+#include "routes/bmp_router_internal.h"
 
 #include "base/text.h"
 
@@ -8,57 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FAMILIES 2u
-#define NO_RIB_PEER UINT16_MAX
-#define INDEX_SLOTS (BMP_PEERS_MAX * 4u)
-
-struct peer {
-	struct bmp_peer head;           /* as it was told last */
-	uint64_t distinguisher;         /* in a rib: the type with it */
-	struct bgp_options options;
-	uint32_t own_as;                /* the router's in this session, 0 = not known */
-	bool up;
-	uint8_t down_reason;
-	int64_t since_utc_s;
-	uint16_t in_rib[BMP_TABLES][FAMILIES];
-};
-
-struct bmp_router {
-	enum bmp_table table;
-	struct bmp_limits limits;
-	struct rib *ribs[BMP_TABLES][FAMILIES];
-	bool told[BMP_TABLES][FAMILIES];        /* in this session */
-	bool told_before[BMP_TABLES][FAMILIES]; /* in the one before, until this one is complete */
-	struct bgp_parser *parser;
-	struct peer *peers;
-	size_t peer_count, peer_room;
-	uint16_t *index;                        /* number of a peer + 1, by its address; open addressing */
-	uint32_t *scratch;                      /* a path without its first AS */
-	bool full;
-	uint64_t changes;                       /* besides those of the ribs */
-	bool telling;                           /* the router began to tell in this session */
-	int64_t route_utc_s;                    /* the last route or Peer Up came */
-	struct bmp_router_facts facts;          /* what is not counted elsewhere */
-};
-
 /* What the handlers of one message need. */
 struct reading {
 	struct bmp_router *r;
-	struct peer *peer;
+	struct router_peer *peer;
 	enum bmp_table table;
 };
-
-static const char *const table_names[] = { "loc-rib", "post-policy", "pre-policy", "auto" };
-
-const char *bmp_table_name(enum bmp_table t)
-{
-	return table_names[t];
-}
-
-static unsigned family_index(enum addr_family f)
-{
-	return f == ADDR_IP6;
-}
 
 int bmp_router_new(struct bmp_router **ret, enum bmp_table table, const struct bmp_limits *limits)
 {
@@ -104,7 +59,7 @@ static uint64_t distinguisher_of(const struct bmp_peer *p)
 	return p->distinguisher ^ (uint64_t)p->type << 60;
 }
 
-static bool is_peer(const struct peer *p, const struct bmp_peer *head)
+static bool is_peer(const struct router_peer *p, const struct bmp_peer *head)
 {
 	return p->distinguisher == distinguisher_of(head) && addr_equal(&p->head.addr, &head->addr);
 }
@@ -124,15 +79,15 @@ static uint16_t *slot_of(struct bmp_router *r, const struct bmp_peer *head)
 	return &r->index[i];
 }
 
-static struct peer *add_peer(struct bmp_router *r, const struct bmp_peer *head, uint16_t *slot)
+static struct router_peer *add_peer(struct bmp_router *r, const struct bmp_peer *head, uint16_t *slot)
 {
-	struct peer *p;
+	struct router_peer *p;
 
 	if (r->peer_count == r->limits.peers)
 		return NULL;
 	if (r->peer_count == r->peer_room) {
 		size_t room = r->peer_room ? r->peer_room * 2 : 16;
-		struct peer *more = reallocarray(r->peers, room, sizeof *more);
+		struct router_peer *more = reallocarray(r->peers, room, sizeof *more);
 
 		if (!more)
 			return NULL;
@@ -140,16 +95,16 @@ static struct peer *add_peer(struct bmp_router *r, const struct bmp_peer *head, 
 		r->peer_room = room;
 	}
 	p = &r->peers[r->peer_count++];
-	*p = (struct peer){ .distinguisher = distinguisher_of(head) };
+	*p = (struct router_peer){ .distinguisher = distinguisher_of(head) };
 	memset(p->in_rib, 0xff, sizeof p->in_rib);
 	*slot = (uint16_t)r->peer_count;
 	return p;
 }
 
-static struct peer *find_peer(struct bmp_router *r, const struct bmp_peer *head)
+struct router_peer *bmp_router_find_peer(struct bmp_router *r, const struct bmp_peer *head)
 {
 	uint16_t *slot = slot_of(r, head);
-	struct peer *p = *slot ? &r->peers[*slot - 1] : add_peer(r, head, slot);
+	struct router_peer *p = *slot ? &r->peers[*slot - 1] : add_peer(r, head, slot);
 
 	if (!p)
 		r->facts.counters.refused_peers++;
@@ -170,7 +125,7 @@ static struct rib *rib_of(struct bmp_router *r, enum bmp_table t, unsigned famil
 }
 
 /* The peer's number in the rib of this table and family; negative: no room. */
-static int in_rib(struct bmp_router *r, struct peer *p, enum bmp_table t, unsigned family)
+static int in_rib(struct bmp_router *r, struct router_peer *p, enum bmp_table t, unsigned family)
 {
 	uint16_t *at = &p->in_rib[t][family];
 	struct rib *rib = rib_of(r, t, family);
@@ -195,15 +150,24 @@ static void note_told(struct bmp_router *r, enum bmp_table t, unsigned family)
 	}
 }
 
+bool bmp_router_insert(struct bmp_router *r, struct router_peer *p, const struct bmp_route *route)
+{
+	unsigned family = family_index(route->nlri->prefix.addr.family);
+	int peer = in_rib(r, p, route->table, family);
+
+	note_told(r, route->table, family);
+	if (peer >= 0 && !r->full &&
+	    rib_insert(r->ribs[route->table][family], (uint16_t)peer, route->nlri, route->attributes) == 0)
+		return true;
+	r->facts.counters.refused_routes++;
+	return false;
+}
+
 static void insert(struct reading *x, const struct bgp_nlri *n, const struct bgp_attributes *a)
 {
-	struct bmp_router *r = x->r;
-	unsigned family = family_index(n->prefix.addr.family);
-	int peer = in_rib(r, x->peer, x->table, family);
+	struct bmp_route route = { .table = x->table, .nlri = n, .attributes = a };
 
-	note_told(r, x->table, family);
-	if (peer < 0 || r->full || rib_insert(r->ribs[x->table][family], (uint16_t)peer, n, a) < 0)
-		r->facts.counters.refused_routes++;
+	bmp_router_insert(x->r, x->peer, &route);
 }
 
 /* FRR 8.4 puts the router's own AS before each path that an external peer told, as it would when it sends the route on. A
@@ -294,7 +258,7 @@ static int read_routes(struct bmp_router *r, const struct bmp_message *m, int64_
 		return 0;
 	}
 	x.table = table_of(r, &m->peer);
-	x.peer = x.table < BMP_TABLES ? find_peer(r, &m->peer) : NULL;
+	x.peer = x.table < BMP_TABLES ? bmp_router_find_peer(r, &m->peer) : NULL;
 	if (!x.peer)
 		return 0;
 	r->route_utc_s = now_utc_s;
@@ -309,7 +273,7 @@ static int read_routes(struct bmp_router *r, const struct bmp_message *m, int64_
 
 /* ---- peers up and down ---- */
 
-static void each_rib_of(struct bmp_router *r, const struct peer *p, void (*what)(struct rib *rib, uint16_t peer))
+static void each_rib_of(struct bmp_router *r, const struct router_peer *p, void (*what)(struct rib *rib, uint16_t peer))
 {
 	for (unsigned t = 0; t < BMP_TABLES; t++)
 		for (unsigned f = 0; f < FAMILIES; f++)
@@ -329,7 +293,7 @@ static void sweep(struct rib *rib, uint16_t peer)
 }
 
 /* A peer that was up all the while tells everything again. */
-static void begin_resync(struct bmp_router *r, const struct peer *p, int64_t now_utc_s)
+static void begin_resync(struct bmp_router *r, const struct router_peer *p, int64_t now_utc_s)
 {
 	each_rib_of(r, p, rib_peer_stale);
 	r->facts.resync = r->telling = true;
@@ -340,7 +304,7 @@ static int read_peer_up(struct bmp_router *r, const struct bmp_message *m, int64
 {
 	struct bmp_peer_up up;
 	struct bgp_open sent, received;
-	struct peer *p;
+	struct router_peer *p;
 	int read = bmp_peer_up_read(&up, m->body, e);
 
 	r->facts.counters.peer_up++;
@@ -350,7 +314,7 @@ static int read_peer_up(struct bmp_router *r, const struct bmp_message *m, int64
 		read = bgp_open_read(up.received_open, &received, e);
 	if (read < 0 || is_other_instance(&m->peer))
 		return read;
-	p = find_peer(r, &m->peer);
+	p = bmp_router_find_peer(r, &m->peer);
 	if (!p)
 		return 0;
 	p->options = bgp_options_of(&received, &sent);
@@ -365,7 +329,7 @@ static int read_peer_up(struct bmp_router *r, const struct bmp_message *m, int64
 static void read_peer_down(struct bmp_router *r, const struct bmp_message *m, int64_t now_utc_s)
 {
 	uint16_t *slot = slot_of(r, &m->peer);
-	struct peer *p = *slot ? &r->peers[*slot - 1] : NULL;
+	struct router_peer *p = *slot ? &r->peers[*slot - 1] : NULL;
 
 	r->facts.counters.peer_down++;
 	if (!p)
@@ -467,15 +431,6 @@ int bmp_router_read(struct bmp_router *r, struct slice message, int64_t now_utc_
 	return read;
 }
 
-static uint32_t stale_in(const struct rib *rib)
-{
-	uint32_t stale = 0;
-
-	for (uint16_t i = 0; rib && i < rib_peers(rib); i++)
-		stale += rib_peer_at(rib, i)->stale;
-	return stale;
-}
-
 void bmp_router_tick(struct bmp_router *r, int64_t now_utc_s)
 {
 	if (!r->facts.connected || !r->facts.resync)
@@ -492,129 +447,4 @@ void bmp_router_tick(struct bmp_router *r, int64_t now_utc_s)
 void bmp_router_set_full(struct bmp_router *r, bool full)
 {
 	r->full = full;
-}
-
-/* ---- what it comes to ---- */
-
-static enum bmp_table counting(const struct bmp_router *r, unsigned family)
-{
-	for (unsigned t = 0; t < BMP_TABLES; t++)
-		if (r->told[t][family] || r->told_before[t][family])
-			return (enum bmp_table)t;
-	return BMP_TABLES;
-}
-
-uint64_t bmp_router_version(const struct bmp_router *r)
-{
-	uint64_t version = r->changes;
-
-	for (unsigned t = 0; t < BMP_TABLES; t++)
-		for (unsigned f = 0; f < FAMILIES; f++)
-			version += r->ribs[t][f] ? rib_version(r->ribs[t][f]) : 0;
-	return version;
-}
-
-int bmp_router_collect(const struct bmp_router *r, struct route_builder *to)
-{
-	int x = 0;
-
-	for (unsigned f = 0; f < FAMILIES && x == 0; f++) {
-		enum bmp_table t = counting(r, f);
-
-		if (t < BMP_TABLES && r->ribs[t][f])
-			x = rib_collect(r->ribs[t][f], to);
-	}
-	return x;
-}
-
-void bmp_router_facts(const struct bmp_router *r, struct bmp_router_facts *ret)
-{
-	*ret = r->facts;
-	ret->peers = r->peer_count;
-	ret->bytes = sizeof *r + r->peer_room * sizeof *r->peers + INDEX_SLOTS * sizeof *r->index +
-		     AS_PATH_WORDS_MAX * sizeof *r->scratch;
-	for (unsigned f = 0; f < FAMILIES; f++) {
-		enum bmp_table counts = counting(r, f);
-
-		ret->counts[f] = counts;
-		for (unsigned t = 0; t < BMP_TABLES; t++)
-			ret->bytes += r->ribs[t][f] ? rib_bytes(r->ribs[t][f]) : 0;
-		if (counts == BMP_TABLES || !r->ribs[counts][f])
-			continue;
-		ret->routes += rib_routes(r->ribs[counts][f]);
-		ret->stale += stale_in(r->ribs[counts][f]);
-	}
-	ret->messages = *bgp_parser_counters(r->parser);
-}
-
-void bmp_router_peer(const struct bmp_router *r, size_t i, struct bmp_peer_facts *ret)
-{
-	const struct peer *p = &r->peers[i];
-
-	*ret = (struct bmp_peer_facts){
-		.addr = p->head.addr, .as = p->head.as, .bgp_id = p->head.bgp_id, .type = p->head.type, .up = p->up,
-		.since_utc_s = p->since_utc_s, .down_reason = p->down_reason,
-	};
-	for (unsigned t = 0; t < BMP_TABLES; t++) {
-		for (unsigned f = 0; f < FAMILIES; f++) {
-			if (p->in_rib[t][f] == NO_RIB_PEER)
-				continue;
-			const struct rib_peer *rp = rib_peer_at(r->ribs[t][f], p->in_rib[t][f]);
-
-			ret->routes[t] += rp->routes;
-			ret->stale += rp->stale;
-		}
-	}
-}
-
-/* ---- for a snapshot ---- */
-
-struct visiting {
-	const struct bmp_router *r;
-	struct bmp_route route;
-	uint16_t *numbers; /* of peers, by their number in the rib */
-	void (*visit)(void *arg, const struct bmp_route *route);
-	void *arg;
-};
-
-static void visit_route(void *arg, uint16_t peer, const struct bgp_nlri *n, const struct bgp_attributes *a, bool stale)
-{
-	struct visiting *v = arg;
-
-	(void)stale;
-	v->route.peer_number = v->numbers[peer];
-	v->route.peer = &v->r->peers[v->numbers[peer]].head;
-	v->route.nlri = n;
-	v->route.attributes = a;
-	v->visit(v->arg, &v->route);
-}
-
-void bmp_router_each(const struct bmp_router *r, void (*visit)(void *arg, const struct bmp_route *route), void *arg)
-{
-	struct visiting v = { .r = r, .visit = visit, .arg = arg, .numbers = calloc(r->peer_count + 1, sizeof *v.numbers) };
-
-	for (unsigned t = 0; v.numbers && t < BMP_TABLES; t++) {
-		for (unsigned f = 0; f < FAMILIES; f++) {
-			if (!r->ribs[t][f])
-				continue;
-			for (size_t i = 0; i < r->peer_count; i++)
-				if (r->peers[i].in_rib[t][f] != NO_RIB_PEER)
-					v.numbers[r->peers[i].in_rib[t][f]] = (uint16_t)i;
-			v.route.table = (enum bmp_table)t;
-			rib_each(r->ribs[t][f], visit_route, &v);
-		}
-	}
-	free(v.numbers);
-}
-
-int bmp_router_restore(struct bmp_router *r, const struct bmp_route *route)
-{
-	struct reading x = { .r = r, .table = route->table, .peer = find_peer(r, route->peer) };
-	uint64_t refused = r->facts.counters.refused_routes;
-
-	if (!x.peer)
-		return -ENOSPC;
-	if (r->table == BMP_TABLE_AUTO || r->table == route->table)
-		insert(&x, route->nlri, route->attributes);
-	return refused == r->facts.counters.refused_routes ? 0 : -ENOSPC;
 }

@@ -25,7 +25,7 @@ struct made {
 static void put(struct made *m, uint64_t value, unsigned bytes)
 {
 	for (unsigned i = bytes; i-- > 0;)
-		m->at[m->len++] = (uint8_t)(value >> 8 * i);
+		m->at[m->len++] = i < 8 ? (uint8_t)(value >> 8 * i) : 0;
 }
 
 static void patch(struct made *m, size_t at, size_t value, unsigned bytes)
@@ -323,7 +323,8 @@ static void test_snapshot(void **state)
 	assert_int_equal(bmp_snapshot_make(&s, r, 2000), 0);
 	for (size_t len = 0; len <= s.len; len++) { /* cut at every byte */
 		assert_int_equal(bmp_router_new(&back, BMP_TABLE_AUTO, &limits), 0);
-		assert_int_equal(bmp_snapshot_restore(back, (struct slice){ s.at, len }, &utc_s, &e), len == s.len ? 0 : -EBADMSG);
+		assert_int_equal(bmp_snapshot_restore(back, (struct slice){ s.at, len }, &utc_s, &e),
+				 len == s.len ? 0 : -EBADMSG);
 		if (len < s.len)
 			bmp_router_free(&back);
 	}

@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* bmp_station.c -- see bmp_station.h. While the thread runs, all but `shown` and the events is its own; between stop_thread()
  * and start_thread() the main loop's. */
-#include "routes/bmp_station.h"
+#include "routes/bmp_station_internal.h"
 
-#include "base/clock.h"
-#include "base/loop.h"
 #include "base/text.h"
 #include "routes/bmp_listen.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -20,48 +16,7 @@
 #include <unistd.h>
 
 #define TICK_NS (NS_PER_S / 4)
-#define EVENTS_MAX 32
 #define COLLECT_SHARE 5 /* compiling takes at most this part of a CPU */
-
-struct station_router {
-	struct routes_view view;      /* `serves` is not copied */
-	struct bmp_station *station;
-	struct bmp_router *router;
-	bool restored;
-	int fd;                       /* -1 = no session */
-	struct loop_io *io;
-	uint8_t *bytes;               /* of the session, not yet a whole message */
-	size_t len;
-	uint64_t collected;           /* version */
-	atomic_bool building;
-	_Atomic int64_t took_ns;      /* to compile, the last time */
-	int64_t next_collect_ns;
-	uint64_t saved;               /* version */
-	int64_t next_save_ns;
-	struct bmp_router_facts shown; /* under the lock */
-	struct bmp_peer_facts *shown_peers;
-};
-
-struct bmp_station {
-	struct clock clock;
-	char state_path[ROUTES_PATH_MAX];
-	char address[80];
-	char listen_at[80];
-	uint64_t memory_bytes;
-	int fd;
-	struct loop *loop;
-	struct loop_io *io;
-	struct loop_timer *timer;
-	struct worker *worker;
-	pthread_t thread;
-	bool running;
-	struct station_router **routers;
-	size_t router_count;
-	pthread_mutex_t lock;
-	struct bmp_station_facts facts;
-	char events[EVENTS_MAX][256];
-	size_t first_event, event_count;
-};
 
 static int64_t utc_s(const struct bmp_station *s)
 {
@@ -555,68 +510,4 @@ void bmp_station_close(struct bmp_station **ps)
 		close(s->fd);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
-}
-
-/* ---- for the main loop ---- */
-
-const char *bmp_station_address(const struct bmp_station *s)
-{
-	return s->address;
-}
-
-static struct station_router *router_named(const struct bmp_station *s, const char *view)
-{
-	for (size_t i = 0; i < s->router_count; i++)
-		if (strcmp(s->routers[i]->view.name, view) == 0)
-			return s->routers[i];
-	return NULL;
-}
-
-void bmp_station_built(struct bmp_station *s, const char *view, int64_t took_ns)
-{
-	struct station_router *r = router_named(s, view);
-
-	if (!r)
-		return;
-	atomic_store(&r->took_ns, took_ns);
-	atomic_store(&r->building, false);
-}
-
-void bmp_station_facts(struct bmp_station *s, struct bmp_station_facts *ret)
-{
-	pthread_mutex_lock(&s->lock);
-	*ret = s->facts;
-	pthread_mutex_unlock(&s->lock);
-}
-
-bool bmp_station_router(struct bmp_station *s, const char *view, struct bmp_router_facts *ret, struct bmp_peer_facts **ret_peers)
-{
-	struct station_router *r = router_named(s, view);
-
-	if (!r)
-		return false;
-	pthread_mutex_lock(&s->lock);
-	*ret = r->shown;
-	*ret_peers = calloc(r->shown.peers + 1, sizeof **ret_peers);
-	if (*ret_peers && r->shown_peers)
-		memcpy(*ret_peers, r->shown_peers, r->shown.peers * sizeof **ret_peers);
-	else
-		ret->peers = 0;
-	pthread_mutex_unlock(&s->lock);
-	return true;
-}
-
-bool bmp_station_event(struct bmp_station *s, char text[static 256])
-{
-	bool any;
-
-	pthread_mutex_lock(&s->lock);
-	any = s->event_count > 0;
-	if (any) {
-		memcpy(text, s->events[s->first_event], sizeof s->events[0]);
-		s->first_event = (s->first_event + 1) % EVENTS_MAX;
-		s->event_count--;
-	}
-	pthread_mutex_unlock(&s->lock);
-	return any;
 }

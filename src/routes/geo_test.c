@@ -318,7 +318,8 @@ static void test_refused(void **state)
 		struct geo *g = NULL;
 
 		refused[i].make(m);
-		if (geo_load_bytes(&g, (struct slice){ m->file, m->len }, "bad", &e) != -EBADMSG || !strstr(e.msg, refused[i].says))
+		if (geo_load_bytes(&g, (struct slice){ m->file, m->len }, "bad", &e) != -EBADMSG ||
+		    !strstr(e.msg, refused[i].says))
 			fail_msg("%s: %s", refused[i].why, e.msg);
 	}
 	free(m);

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* routes.c -- see routes.h. What is in force is here; who loads it is in routes_worker.c, who talks to routers in
  * bmp_station.c. */
-#include "routes/routes.h"
+#include "routes/routes_internal.h"
 
-#include "base/clock.h"
-#include "routes/bmp_station.h"
 #include "routes/routes_file.h"
 
 #include <errno.h>
@@ -13,53 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NO_VIEW SIZE_MAX
-#define LINES_MAX 64
-#define FACT_TEXT 512
-
-struct view {
-	const struct routes_view *config; /* in r->config */
-	uint32_t name;                    /* id */
-	struct view_table *table;         /* NULL: nothing loaded yet */
-	bool whole;                       /* it was loaded without a problem */
-	int64_t loaded_utc_s, newest_utc_s, compile_ns;
-	uint64_t loads, failures;
-	char problem[FACT_TEXT];
-};
-
-struct part {                             /* a geo file */
-	int64_t loaded_utc_s;
-	char problem[FACT_TEXT];
-};
-
-struct routes {
-	struct routes_config config;
-	char state_path[ROUTES_PATH_MAX];
-	struct clock clock;
-	struct strings *strings;
-	struct view_texts *texts;
-	struct view *views;
-	size_t view_count, default_view;
-	uint32_t *interface_ids;          /* of config.interfaces, and their views */
-	size_t *interface_views;
-	struct geo *geo;
-	uint32_t *country_ids;            /* by number */
-	struct asnames *names;
-	struct part geo_part, names_part;
-	struct worker *worker;
-	struct bmp_station *station;
-	bool started;
-	char lines[LINES_MAX][512];
-	bool warnings[LINES_MAX];
-	size_t first_line, line_count;
-};
-
-static int64_t utc_s(const struct routes *r)
-{
-	return ns_to_s(r->clock.utc_ns(r->clock.arg));
-}
-
-static void __attribute__((format(printf, 3, 4))) say(struct routes *r, bool warning, const char *fmt, ...)
+void routes_say(struct routes *r, bool warning, const char *fmt, ...)
 {
 	size_t at = (r->first_line + r->line_count) % LINES_MAX;
 	va_list ap;
@@ -87,7 +39,7 @@ bool routes_said(struct routes *r, char text[static 512], bool *ret_warning)
 
 /* ---- views ---- */
 
-static size_t view_named(const struct routes *r, const char *name)
+size_t routes_view_named(const struct routes *r, const char *name)
 {
 	for (size_t i = 0; i < r->view_count; i++)
 		if (strcmp(r->views[i].config->name, name) == 0)
@@ -135,7 +87,7 @@ static void take_interfaces(struct routes *r, uint32_t *ids, size_t *views)
 {
 	for (size_t i = 0; i < r->config.interface_count; i++) {
 		ids[i] = strings_add(r->strings, r->config.interfaces[i].interface);
-		views[i] = view_named(r, r->config.interfaces[i].view);
+		views[i] = routes_view_named(r, r->config.interfaces[i].view);
 	}
 	free(r->interface_ids);
 	free(r->interface_views);
@@ -218,144 +170,17 @@ const struct routes_config *routes_config(const struct routes *r)
 	return &r->config;
 }
 
-/* ---- what was loaded ---- */
-
-static void fail_part(struct routes *r, struct part *p, const struct worker_result *x)
-{
-	memcpy(p->problem, x->problem, sizeof p->problem);
-	say(r, true, "%.400s%s", x->problem, p->loaded_utc_s ? "; what was loaded before stays" : "");
-}
-
-static int intern_countries(struct routes *r, const struct geo *g)
-{
-	uint32_t *ids = calloc((size_t)geo_countries(g) + 1, sizeof *ids);
-
-	if (!ids)
-		return -ENOMEM;
-	for (uint32_t i = 1; i <= geo_countries(g); i++)
-		ids[i] = strings_add(r->strings, geo_country(g, i));
-	free(r->country_ids);
-	r->country_ids = ids;
-	return 0;
-}
-
-static void take_geo(struct routes *r, struct worker_result *x)
-{
-	if (strcmp(x->path, r->config.country) != 0)
-		return; /* of a config that has gone */
-	if (!x->geo || intern_countries(r, x->geo) < 0) {
-		fail_part(r, &r->geo_part, x);
-		return;
-	}
-	geo_free(&r->geo);
-	r->geo = x->geo;
-	x->geo = NULL;
-	r->geo_part = (struct part){ .loaded_utc_s = utc_s(r) };
-	say(r, false, "countries: %zu networks of IPv4 and %zu of IPv6 from %s", geo_networks(r->geo, ADDR_IP4),
-	    geo_networks(r->geo, ADDR_IP6), x->path);
-}
-
-static void take_names(struct routes *r, struct worker_result *x)
-{
-	if (strcmp(x->path, r->config.as_names) != 0)
-		return;
-	if (!x->names) {
-		fail_part(r, &r->names_part, x);
-		return;
-	}
-	asnames_free(&r->names);
-	r->names = x->names;
-	x->names = NULL;
-	r->names_part = (struct part){ .loaded_utc_s = utc_s(r) };
-	say(r, false, "names of AS: %zu from %s", asnames_count(r->names), x->path);
-}
-
-static void fail_view(struct routes *r, struct view *v, const struct worker_result *x)
-{
-	v->failures++;
-	memcpy(v->problem, x->problem, sizeof v->problem);
-	say(r, true, "routes %s: %.400s%s", v->config->name, x->problem,
-	    v->table ? "; the table that was loaded before stays in force" : "");
-}
-
-static void swap_table(struct view *v, struct view_table *fresh)
-{
-	view_table_unref(&v->table);
-	v->table = fresh;
-	v->loads++;
-}
-
-static void take_file_table(struct routes *r, struct view *v, struct worker_result *x)
-{
-	struct view_table *fresh;
-	bool whole = x->problem[0] == '\0';
-
-	if (strcmp(x->path, v->config->mrt) != 0)
-		return;
-	/* A part of a table is better than nothing, and worse than the whole one of a while ago. */
-	if (!x->table || (!whole && v->table && v->whole)) {
-		fail_view(r, v, x);
-		return;
-	}
-	if (view_table_new(&fresh, &x->table) < 0)
-		return;
-	swap_table(v, fresh);
-	v->whole = whole;
-	v->loaded_utc_s = utc_s(r);
-	v->newest_utc_s = x->newest_utc_s;
-	v->compile_ns = x->took_ns;
-	memcpy(v->problem, x->problem, sizeof v->problem);
-	say(r, !whole, "routes %s: %zu routes of IPv4 and %zu of IPv6 from %s%s%.200s", v->config->name,
-	    route_table_count(view_table_routes(v->table), ADDR_IP4), route_table_count(view_table_routes(v->table), ADDR_IP6),
-	    x->path, whole ? "" : ": ", x->problem);
-}
-
-static void take_bmp_table(struct routes *r, struct view *v, struct worker_result *x)
-{
-	struct view_table *fresh;
-
-	if (r->station)
-		bmp_station_built(r->station, v->config->name, x->took_ns);
-	if (!x->table) {
-		fail_view(r, v, x);
-		return;
-	}
-	if (view_table_new(&fresh, &x->table) < 0)
-		return;
-	swap_table(v, fresh);
-	v->whole = true;
-	v->loaded_utc_s = utc_s(r);
-	v->compile_ns = x->took_ns;
-	v->problem[0] = '\0';
-}
-
-static void take(struct routes *r, struct worker_result *x)
-{
-	size_t i = view_named(r, x->view);
-
-	if (x->work == WORK_COUNTRY)
-		take_geo(r, x);
-	else if (x->work == WORK_AS_NAMES)
-		take_names(r, x);
-	else if (x->work == WORK_SAVE)
-		say(r, true, "routes %s: what the router said could not be saved: %.400s", x->view, x->problem);
-	else if (i != NO_VIEW && x->work == WORK_FILE_TABLE)
-		take_file_table(r, &r->views[i], x);
-	else if (i != NO_VIEW)
-		take_bmp_table(r, &r->views[i], x);
-}
-
 void routes_tick(struct routes *r)
 {
 	struct worker_result x;
 	char text[256];
 
 	while (r->worker && worker_take(r->worker, &x)) {
-		take(r, &x);
+		routes_take(r, &x);
 		worker_result_free(&x);
 	}
 	while (r->station && bmp_station_event(r->station, text))
-		say(r, false, "%s", text);
+		routes_say(r, false, "%s", text);
 }
 
 bool routes_is_loaded(struct routes *r)
@@ -543,7 +368,7 @@ int routes_open_files(struct routes **ret, const struct routes_files *f, struct 
 		x = load_table(r, f->mrt, warning, e);
 	if (x == 0 && f->country)
 		x = geo_load(&r->geo, f->country, e);
-	if (x == 0 && r->geo && intern_countries(r, r->geo) < 0)
+	if (x == 0 && r->geo && routes_intern_countries(r, r->geo) < 0)
 		x = err_set(e, -ENOMEM, "%s: out of memory", f->country);
 	if (x == 0 && f->as_names)
 		x = asnames_load(&r->names, f->as_names, e);
@@ -552,66 +377,4 @@ int routes_open_files(struct routes **ret, const struct routes_files *f, struct 
 	else
 		*ret = r;
 	return x;
-}
-
-/* ---- what is told ---- */
-
-size_t routes_view_count(const struct routes *r)
-{
-	return r->view_count;
-}
-
-void routes_view_facts(struct routes *r, size_t view, struct routes_view_facts *ret)
-{
-	const struct view *v = &r->views[view];
-
-	*ret = (struct routes_view_facts){
-		.view = v->config, .is_default = view == r->default_view, .loaded_utc_s = v->loaded_utc_s,
-		.newest_utc_s = v->newest_utc_s, .compile_ns = v->compile_ns, .loads = v->loads, .failures = v->failures,
-		.problem = v->problem,
-	};
-	if (v->table) {
-		const struct route_table *t = view_table_routes(v->table);
-
-		ret->ip4 = route_table_count(t, ADDR_IP4);
-		ret->ip6 = route_table_count(t, ADDR_IP6);
-		ret->paths = route_table_paths(t);
-		ret->bytes = view_table_bytes(v->table);
-	}
-	if (r->station)
-		ret->has_router = bmp_station_router(r->station, v->config->name, &ret->router, &ret->peers);
-	if (ret->has_router)
-		ret->newest_utc_s = ret->router.heard_utc_s;
-}
-
-void routes_facts(struct routes *r, struct routes_facts *ret)
-{
-	struct bmp_station_facts bmp = { 0 };
-
-	if (r->station)
-		bmp_station_facts(r->station, &bmp);
-	*ret = (struct routes_facts){
-		.listen = r->station ? bmp_station_address(r->station) : "",
-		.strangers = bmp.strangers, .broken = bmp.broken,
-		.as_names_bytes = asnames_bytes(r->names), .as_names = asnames_count(r->names),
-		.geo_loaded_utc_s = r->geo_part.loaded_utc_s, .as_names_loaded_utc_s = r->names_part.loaded_utc_s,
-		.geo_problem = r->geo_part.problem, .as_names_problem = r->names_part.problem,
-	};
-	if (r->geo) {
-		ret->geo_bytes = geo_bytes(r->geo);
-		ret->geo_ip4 = geo_networks(r->geo, ADDR_IP4);
-		ret->geo_ip6 = geo_networks(r->geo, ADDR_IP6);
-	}
-}
-
-struct view_table *routes_table(struct routes *r, const char *view)
-{
-	size_t i = view ? view_named(r, view) : r->default_view;
-
-	return i != NO_VIEW && r->views[i].table ? view_table_ref(r->views[i].table) : NULL;
-}
-
-const char *routes_country(const struct routes *r, const struct addr *a)
-{
-	return r->geo ? geo_country(r->geo, geo_find(r->geo, a)) : "-";
 }

@@ -128,7 +128,8 @@ static int set_up(void **state)
 	write_mrt(f->views[2].mrt, three, 3, true);
 	strcpy(f->interface.interface, "eth3");
 	strcpy(f->interface.view, "three");
-	f->config = (struct routes_config){ .views = f->views, .view_count = 3, .interfaces = &f->interface, .interface_count = 1 };
+	f->config = (struct routes_config){ .views = f->views, .view_count = 3, .interfaces = &f->interface,
+					    .interface_count = 1 };
 	assert_int_equal(strings_new(&f->strings), 0);
 	if (routes_open(&f->routes, &f->config, f->strings, "", &e) < 0 || routes_start(f->routes, &e) < 0)
 		fail_msg("%s", e.msg);
@@ -159,7 +160,8 @@ static const struct {
 	{ "the default view", NULL, "10.1.2.3", "10.0.0.0/8", "64500 64510 64510 64520", "64520", 64500, 3 },
 	{ "a router that has no view", "unknown", "10.1.2.3", "10.0.0.0/8", "64500 64510 64510 64520", "64520", 64500, 3 },
 	{ "by its name", "two", "10.1.2.3", "10.0.0.0/8", "64501", "64501", 64501, 1 },
-	{ "an interface's view, and a set as origin", "eth3", "10.1.2.3", "10.0.0.0/8", "64502 {64530,64531}", "{64530,64531}", 64502, 3 },
+	{ "an interface's view, and a set as origin", "eth3", "10.1.2.3", "10.0.0.0/8", "64502 {64530,64531}",
+	  "{64530,64531}", 64502, 3 },
 	{ "no route", "two", "11.0.0.1", "-", "-", NULL, 0, 0 },
 	{ "the other family", "two", "2001:db8::1", "-", "-", NULL, 0, 0 },
 };

@@ -25,7 +25,8 @@ def mrt(routes):
         octets = bytes(int(part) for part in address.split("."))[:(int(bits) + 7) // 8]
         as_path = struct.pack(">BB", 2, len(path)) + b"".join(struct.pack(">I", n) for n in path)
         attributes = attribute(0x40, 1, b"\0") + attribute(0x40, 2, as_path) + attribute(0x40, 3, b"\xc0\0\2\2")
-        row = struct.pack(">IB", number, int(bits)) + octets + struct.pack(">HHIH", 1, 0, 1700000000, len(attributes)) + attributes
+        row = struct.pack(">IB", number, int(bits)) + octets + struct.pack(">HHIH", 1, 0, 1700000000, len(attributes))
+        row += attributes
         records.append(struct.pack(">IHHI", 1700000000, 13, 2, len(row)) + row)
     return b"".join(records)
 
@@ -83,6 +84,31 @@ def test_a_large_table_is_streamed(world, tmp_path):
     assert daemon.paths() == {prefix: " ".join(map(str, p)) for prefix, p in many.items()}
 
 
+def test_nothing_is_lost_while_a_table_is_replaced(world, tmp_path):
+    """Packets all the while; two large tables, one after the other, take turns. Every packet is booked once, by one of them."""
+    path = tmp_path / "rib.mrt"
+    rest = {f"{10 + i // 65536}.{i // 256 % 256}.{i % 256}.0/24": [64500, 65000 + i % 1000] for i in range(100000)}
+    tables = [mrt({"127.0.0.0/8": [64500, last]} | rest) for last in (64501, 64502)]
+    path.write_bytes(tables[0])
+    daemon = world.daemon(f'routes edge1 {{ mrt = "{path}" }}\naccount origins {{ by = {{ origin_as }} every = 1h }}\n')
+    wait_until("loaded", lambda: daemon.view("edge1")["loads"], 30)
+    sender = world.start(["/usr/bin/python3", "-c", "import socket, time\n"
+                          "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+                          "for i in range(12000): s.sendto(b'x', ('127.0.0.1', 9)); time.sleep(0.001)"])
+    for loads in (2, 3):
+        replace(path, tables[(loads + 1) % 2])
+        wait_until("the next table", lambda n=loads: daemon.view("edge1")["loads"] >= n, 30)
+    sender.wait(timeout=60)
+    wait_until("all seen", lambda: daemon.status()["counters"]["capture_packets"] >= 24000)
+    daemon.stop()
+    out = subprocess.run([binary(), "query", "origins", "--ledger", daemon.ledger, "--format", "json"], capture_output=True,
+                         text=True, check=True, timeout=20).stdout
+    rows = {row["origin_as"]: row["rx_packets"] for row in json.loads(out)}
+    assert set(rows) == {64501, 64502} and sum(rows.values()) >= 24000, rows
+    audit = json.loads(daemon.ask("audit", "--json", "--ledger", str(daemon.ledger), check=False).stdout or "{}")
+    assert all(i["unaccounted_packets"] == 0 for i in audit.get("interfaces", []) if i["interface"] == "lo"), audit
+
+
 def send_inside(world, count):
     world.run(["/usr/bin/python3", "-c", "import socket\n"
                "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
@@ -123,8 +149,10 @@ MISTAKES = [
     ('routes a { bmp = "router1" }\nbmp { listen = "127.0.0.1:0" }', "write the address from which the router connects"),
     ('routes a { bmp = "192.0.2.1" }', "need a place where routers connect"),
     ('routes a { bmp = "192.0.2.1" table = best }\nbmp { listen = "127.0.0.1:0" }', "auto, loc-rib, post-policy, pre-policy"),
-    ('routes a { bmp = "192.0.2.1" }\nroutes a { bmp = "192.0.2.2" }\nbmp { listen = "127.0.0.1:0" }', "'routes a' is written twice"),
-    ('routes a { bmp = "192.0.2.1" }\nroutes b { bmp = "192.0.2.1" }\nbmp { listen = "127.0.0.1:0" }', "that of routes a already"),
+    ('routes a { bmp = "192.0.2.1" }\n'
+     'routes a { bmp = "192.0.2.2" }\nbmp { listen = "127.0.0.1:0" }', "'routes a' is written twice"),
+    ('routes a { bmp = "192.0.2.1" }\n'
+     'routes b { bmp = "192.0.2.1" }\nbmp { listen = "127.0.0.1:0" }', "that of routes a already"),
     ('routes a { bmp = "192.0.2.1" serves = { "192.0.2.0/33" } }\nbmp { listen = "127.0.0.1:0" }', "serves: "),
     ('bmp { listen = "somewhere" }', "write ADDRESS:PORT such as 0.0.0.0:11019"),
     ('geo { country = "/nonexistent" }', "No such file"),
