@@ -234,24 +234,35 @@ void names_recall(struct names *n, const struct learnt *l)
 	pthread_mutex_unlock(&n->lock);
 }
 
-static void want_host(struct names *n, const struct addr *host, uint64_t mac)
+/* Nobody has names for what is good on one link, or in one machine, alone: fe80::/10, 169.254.0.0/16, ::1, 127.0.0.0/8. */
+static bool is_askable(const struct addr *a)
+{
+	static const uint8_t loopback[16] = { [15] = 1 };
+	const uint8_t *b = a->bytes;
+
+	if (a->family == ADDR_IP4)
+		return b[12] != 127 && !(b[12] == 169 && b[13] == 254);
+	return !(b[0] == 0xfe && (b[1] & 0xc0) == 0x80) && memcmp(b, loopback, sizeof loopback) != 0;
+}
+
+static void want_host(struct names *n, const struct addr *host, uint64_t mac, bool is_local)
 {
 	struct place *p = places_want(n->places, host);
 
 	if (!p)
 		return;
 	p->wanted = true;
-	if (mac && places_hold(n->places, p, mac))
+	if (mac && is_local && places_hold(n->places, p, mac))
 		names_tell_device(n, mac);
-	if (n->cf.dns && !p->queued && ns_to_s(names_monotonic_ns()) >= p->ask_again_s) {
-		places_queue(n->places, p);
+	if (n->cf.dns && !p->queued && is_askable(host) && ns_to_s(names_monotonic_ns()) >= p->ask_again_s) {
+		places_queue(n->places, p, is_local);
 		if (places_queued(n->places) == 1)
 			wake(n);
 	}
 	names_tell(n, p);
 }
 
-void names_want(struct names *n, const struct addr *host, uint64_t mac, bool holds)
+void names_want(struct names *n, const struct addr *host, uint64_t mac, bool is_local)
 {
 	pthread_mutex_lock(&n->lock);
 	if (mac) {
@@ -264,7 +275,7 @@ void names_want(struct names *n, const struct addr *host, uint64_t mac, bool hol
 		}
 	}
 	if (host->family != ADDR_NONE)
-		want_host(n, host, holds ? mac : 0);
+		want_host(n, host, mac, is_local);
 	pthread_mutex_unlock(&n->lock);
 }
 

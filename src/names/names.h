@@ -66,9 +66,9 @@ void names_stop(struct names **n); /* joins the thread, frees all; accepts NULL 
 /* Before names_start(): what the ledger knows already, so that a restart learns nothing anew. */
 void names_recall(struct names *n, const struct learnt *l);
 
-/* Seen on the wire: a name is wanted. `host` may be ADDR_NONE, `mac` 0; `holds`: the device itself spoke from this address
- * of a local network. */
-void names_want(struct names *n, const struct addr *host, uint64_t mac, bool holds);
+/* Seen on the wire: a name is wanted. `host` may be ADDR_NONE, `mac` 0, else the device that spoke from there. Of a local
+ * network it then holds the address; and DNS is asked for those before all others. */
+void names_want(struct names *n, const struct addr *host, uint64_t mac, bool is_local);
 
 /* "-" and NAME_NONE where nothing is known. Returns `ret`. */
 const char *names_of_host(struct names *n, const struct addr *host, char ret[static NAME_MAX_TEXT], enum name_source *source);

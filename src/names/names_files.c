@@ -27,6 +27,37 @@ static int read_into(struct known *k, const char *path, parse_fn *parse, bool le
 	return r < 0 ? err_set(e, r, "%s: no memory", path) : 0;
 }
 
+/* Kea moves what it has written to FILE.1 and sums that up in FILE.2, by way of FILE.completed; FILE goes on with what comes
+ * then (Kea's manual, "Lease File Cleanup"). Others' files of such names are not looked at. */
+static int read_kea_part(struct known *k, const char *path, const char *suffix, struct err *e)
+{
+	struct host_file_counts counts = { 0 };
+	struct file_text f = { 0 };
+	char part[300];
+	int r;
+
+	snprintf(part, sizeof part, "%.255s%s", path, suffix);
+	r = file_text_read(&f, part, e);
+	if (r < 0)
+		return r;
+	if (f.text.len >= 8 && memcmp(f.text.at, "address,", 8) == 0)
+		r = leases_kea_parse(k, f.text, &counts);
+	file_text_free(&f);
+	return r < 0 ? err_set(e, r, "%s: no memory", part) : 0;
+}
+
+/* What is not there, or not ours to read, is left out: FILE itself is what was asked for. */
+static int read_kea_before(struct known *k, const char *path, struct err *e)
+{
+	int r = read_kea_part(k, path, ".completed", e);
+
+	if (r < 0 && r != -ENOMEM)
+		r = read_kea_part(k, path, ".2", e);
+	if (r != -ENOMEM)
+		r = read_kea_part(k, path, ".1", e);
+	return r == -ENOMEM ? r : 0;
+}
+
 static int finish_read(struct known *k, int r, struct known **ret)
 {
 	if (r < 0)
@@ -41,8 +72,11 @@ int names_read_leases(const struct names_config *cf, struct known **ret, bool le
 	struct known *k = known_new();
 	int r = k ? 0 : err_set(e, -ENOMEM, "no memory");
 
-	for (size_t i = 0; i < cf->lease_count && r == 0; i++)
-		r = read_into(k, cf->leases[i], leases_parse, lenient, e);
+	for (size_t i = 0; i < cf->lease_count && r == 0; i++) {
+		r = read_kea_before(k, cf->leases[i], e);
+		if (r == 0)
+			r = read_into(k, cf->leases[i], leases_parse, lenient, e);
+	}
 	return finish_read(k, r, ret);
 }
 

@@ -242,6 +242,53 @@ static void files_that_are_wrong(void **state)
 	check_host(b, "10.0.0.2", "hosts-two", NAME_HOSTS);
 }
 
+#define KEA "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state,user_context\n"
+
+/* Kea's file holds what came last alone; what was before stands beside it. */
+static void leases_of_kea_in_parts(void **state)
+{
+	struct bench *b = *state;
+	char one[80], two[80];
+	FILE *to;
+
+	snprintf(one, sizeof one, "%s.1", b->leases);
+	snprintf(two, sizeof two, "%s.2", b->leases);
+	to = fopen(two, "w");
+	fputs(KEA "10.0.0.1,,,9,9999999999,1,0,0,from-two,0,\n10.0.0.2,,,9,9999999999,1,0,0,stays,0,\n", to);
+	fclose(to);
+	to = fopen(one, "w");
+	fputs(KEA "10.0.0.1,,,9,9999999999,1,0,0,from-one,0,\n10.0.0.3,,,9,9999999999,1,0,0,goes,0,\n", to);
+	fclose(to);
+	write_file(b->leases, KEA "10.0.0.3,,,0,9999999999,1,0,0,goes,0,\n10.0.0.4,,,9,9999999999,1,0,0,new,0,\n");
+	b->cf.hosts[0] = '\0';
+	b->cf.given_count = 0;
+	start(b);
+	unlink(one);
+	unlink(two);
+	check_host(b, "10.0.0.1", "from-one", NAME_LEASE);
+	check_host(b, "10.0.0.2", "stays", NAME_LEASE);
+	check_host(b, "10.0.0.3", "-", NAME_NONE);
+	check_host(b, "10.0.0.4", "new", NAME_LEASE);
+}
+
+static void who_is_not_asked_for(void **state)
+{
+	static const char *const hosts[] = { "fe80::1", "::1", "127.0.0.53", "169.254.9.9" };
+	struct bench *b = *state;
+	struct names_state st;
+
+	b->cf.dns = true;
+	start(b);
+	for (size_t i = 0; i < COUNT(hosts); i++)
+		want(b, hosts[i], 0);
+	names_state(b->names, &st);
+	assert_int_equal(st.waiting, 0);
+	want(b, "192.168.1.1", 0);
+	want(b, "fd00::1", 0);
+	names_state(b->names, &st);
+	assert_int_equal(st.waiting, 2);
+}
+
 static void resolvers(void **state)
 {
 	static const struct { const char *text; int want; } rows[] = {
@@ -361,7 +408,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		names_test(the_order_of_trust), names_test(a_device_has_one_name), names_test(what_becomes_known),
-		names_test(recalled_names_are_no_news), names_test(files_that_are_wrong), cmocka_unit_test(resolvers),
+		names_test(recalled_names_are_no_news), names_test(files_that_are_wrong),
+		names_test(leases_of_kea_in_parts), names_test(who_is_not_asked_for), cmocka_unit_test(resolvers),
 		names_test(vendors), cmocka_unit_test(how_long_an_answer_counts), names_test(the_thread_asks),
 	};
 

@@ -59,7 +59,7 @@ static void take_answer(struct names *n, struct place *p, enum answer a, const c
 	p->ask_again_s = ns_to_s(names_monotonic_ns()) + names_holds_for_s(a, ttl_s, p->failures);
 	if (a > ANSWER_NONE) { /* what was known before holds on */
 		if (a == ANSWER_SILENCE && p->failures == 0)
-			places_queue(n->places, p);
+			places_queue(n->places, p, false);
 		p->failures += p->failures < UINT8_MAX;
 		p->state = PLACE_FAILED;
 		return;

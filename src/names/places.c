@@ -228,17 +228,17 @@ bool places_hold(struct places *p, struct place *host, uint64_t mac)
 	return news;
 }
 
-void places_queue(struct places *p, struct place *place)
+void places_queue(struct places *p, struct place *place, bool first)
 {
 	uint32_t i = places_number(p, place);
 
 	if (place->queued)
 		return;
 	place->queued = true;
-	place->queue_next = NONE;
-	place->queue_prev = p->queue_last;
-	*(p->queue_last == NONE ? &p->queue_first : &p->at[p->queue_last].queue_next) = i;
-	p->queue_last = i;
+	place->queue_next = first ? p->queue_first : NONE;
+	place->queue_prev = first ? NONE : p->queue_last;
+	*(place->queue_prev == NONE ? &p->queue_first : &p->at[place->queue_prev].queue_next) = i;
+	*(place->queue_next == NONE ? &p->queue_last : &p->at[place->queue_next].queue_prev) = i;
 	p->queued++;
 }
 

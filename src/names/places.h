@@ -53,7 +53,8 @@ uint64_t place_device_mac(const struct addr *key); /* 0: it is a host */
 /* A host is held by another now; 0 = by nobody. True where that is news. */
 bool places_hold(struct places *p, struct place *host, uint64_t mac);
 
-void places_queue(struct places *p, struct place *place);  /* behind the others; once */
+/* Behind the others, or before them all; once. */
+void places_queue(struct places *p, struct place *place, bool first);
 struct place *places_unqueue(struct places *p);            /* the first; NULL: none */
 uint32_t places_queued(const struct places *p);
 

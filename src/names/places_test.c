@@ -39,7 +39,7 @@ static void the_limit_holds(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 5000; i++)
-		places_queue(p, want(p, i));
+		places_queue(p, want(p, i), false);
 	assert_int_equal(places_count(p), 1000);
 	assert_int_equal(places_evicted(p), 4000);
 	assert_int_equal(places_queued(p), 1000);
@@ -61,8 +61,8 @@ static void the_queue_is_in_order(void **state)
 
 	(void)state;
 	for (unsigned i = 1; i <= 4; i++) {
-		places_queue(p, want(p, i));
-		places_queue(p, want(p, i));
+		places_queue(p, want(p, i), false);
+		places_queue(p, want(p, i), false);
 	}
 	want(p, 5); /* 1 goes */
 	for (unsigned i = 2; i <= 4; i++) {
@@ -73,8 +73,13 @@ static void the_queue_is_in_order(void **state)
 		assert_false(first->queued);
 	}
 	assert_null(places_unqueue(p));
-	places_queue(p, find(p, 3));
-	assert_int_equal(places_queued(p), 1);
+	places_queue(p, find(p, 3), false);
+	places_queue(p, find(p, 4), true); /* before the others */
+	assert_int_equal(places_queued(p), 2);
+	a = host(4);
+	assert_true(addr_equal(&places_unqueue(p)->key, &a));
+	a = host(3);
+	assert_true(addr_equal(&places_unqueue(p)->key, &a));
 	places_free(&p);
 }
 
@@ -121,7 +126,7 @@ static void at_random(void **state)
 		switch (what) {
 		case 0: places_want(p, &device); break;
 		case 1: want(p, n); break;
-		case 2: places_queue(p, want(p, n)); break;
+		case 2: places_queue(p, want(p, n), n & 1); break;
 		case 3: places_unqueue(p); break;
 		default: places_hold(p, want(p, n), place_device_mac(&device)); break;
 		}
