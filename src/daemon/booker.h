@@ -22,7 +22,8 @@ void booker_give(struct booker *b, struct booking *booking); /* takes it */
 /* New definitions, applied in order with the bookings. */
 int booker_define(struct booker *b, struct account *const *accounts, size_t count);
 void booker_state(struct booker *b, struct snapshot_ledger *ret);
-/* Something else that is to be done with the ledger, on its thread, before the bookings that wait. `done` is called there, once; the
+/* Something else that is to be done with the ledger, on its thread, before the bookings that wait. `done` is called there,
+ * once; the
  * job is the caller's again from then on. A job that fails is not repeated. Thread: any; until booker_join(). */
 struct booker_job {
 	struct booker_job *next;

@@ -264,7 +264,8 @@ static void load_table(struct config_loader *l, cfg_t *s, struct sink_config *cf
 
 	t->line = account ? account->line : any ? any->line : cf->line;
 	if (!is_table_name(cfg_title(s))) {
-		config_problem(&l->p, t->line, "table '%.60s': a name has 1 to %d characters", cfg_title(s), SINK_TABLE_NAME_MAX - 1);
+		config_problem(&l->p, t->line, "table '%.60s': a name has 1 to %d characters", cfg_title(s),
+				SINK_TABLE_NAME_MAX - 1);
 		return;
 	}
 	snprintf(t->name, sizeof t->name, "%s", cfg_title(s));
@@ -272,7 +273,8 @@ static void load_table(struct config_loader *l, cfg_t *s, struct sink_config *cf
 	if (account && !a)
 		config_problem(&l->p, account->line, "table %s: there is no account %.60s", t->name, account->text);
 	else if (!account == !devices)
-		config_problem(&l->p, t->line, "table %s: write account = NAME, or devices = yes for the list of devices", t->name);
+		config_problem(&l->p, t->line, "table %s: write account = NAME, or devices = yes for the list of devices",
+				t->name);
 	if (!a == !devices)
 		return;
 	t->account = a ? account_ref(a) : NULL;
@@ -342,7 +344,8 @@ static void load_sink(struct config_loader *l, cfg_t *s, const struct sink_ops *
 	struct sink_config *cf = &set->at[set->count];
 	*cf = (struct sink_config){ .ops = ops, .line = line };
 	if (account_name_check(cfg_title(s), &e) < 0 || !name_is_new(set, cfg_title(s))) {
-		config_problem(&l->p, line, name_is_new(set, cfg_title(s)) ? "%s %.60s: a name is a-z, 0-9 and '_', a letter first"
+		config_problem(&l->p, line, name_is_new(set, cfg_title(s))
+				? "%s %.60s: a name is a-z, 0-9 and '_', a letter first"
 									    : "%s %.60s: another sink has this name",
 			       ops->name, cfg_title(s));
 		return;

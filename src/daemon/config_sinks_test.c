@@ -46,23 +46,34 @@ static const struct {
 	{ "a password in the open", "influxdb home { " URL "database = x password = x }", "unknown key 'password'" },
 	{ "no such file", "influxdb home { " URL "database = x user = a\npassword_file = \"/nowhere\" }",
 	  "-:4: password_file: /nowhere: No such file" },
-	{ "no such variable", "influxdb home { " URL "database = x user = a password_env = NT_NOT_SET }", "no environment variable NT_NOT_SET" },
+	{ "no such variable", "influxdb home { " URL "database = x user = a password_env = NT_NOT_SET }",
+			"no environment variable NT_NOT_SET" },
 	{ "both of them", "influxdb home { " URL "database = x user = a password_env = HOME password_file = \"/dev/null\" }",
 	  "write password_file or password_env, not both" },
 	{ "no yes or no", "influxdb home { " URL "database = x insecure = maybe }", "insecure = 'maybe': write yes or no" },
 	{ "no duration", "influxdb home { " URL "database = x\nhold = long }", "-:4: hold: " },
-	{ "an unknown account", "influxdb home { " URL "database = x\ntable t {\naccount = nobody } }", "-:5: table t: there is no account nobody" },
-	{ "no account", "influxdb home { " URL "database = x\ntable t { columns = { mac } } }", "-:4: table t: write account = NAME, or devices" },
-	{ "account and devices", "influxdb home { " URL "database = x table t { account = devices devices = yes } }", "write account = NAME, or devices" },
-	{ "an unknown column", "influxdb home { " URL "database = x table t { account = devices\ncolumns = { \"mac\", \"x=in\" } } }",
+	{ "an unknown account", "influxdb home { " URL "database = x\ntable t {\naccount = nobody } }",
+			"-:5: table t: there is no account nobody" },
+	{ "no account", "influxdb home { " URL "database = x\ntable t { columns = { mac } } }",
+			"-:4: table t: write account = NAME, or devices" },
+	{ "account and devices", "influxdb home { " URL "database = x table t { account = devices devices = yes } }",
+			"write account = NAME, or devices" },
+	{ "an unknown column",
+			"influxdb home { " URL "database = x table t { account = devices\ncolumns = { \"mac\", \"x=in\" } } }",
 	  "-:4: columns: unknown column \"in\"; there are: " },
-	{ "a key of another account", "influxdb home { " URL "database = x table t { account = devices columns = { \"host\" } } }",
+	{ "a key of another account",
+			"influxdb home { " URL "database = x table t { account = devices columns = { \"host\" } } }",
 	  "account devices has no key \"host\"" },
-	{ "a column twice", "influxdb home { " URL "database = x table t { account = devices columns = { \"mac\", \"mac=rx_bytes\" } } }",
+	{ "a column twice",
+			"influxdb home { " URL "database = x "
+			"table t { account = devices columns = { \"mac\", \"mac=rx_bytes\" } } }",
 	  "column \"mac\" is there twice" },
-	{ "a key is missing", "influxdb home { " URL "database = x table t { account = clients columns = { \"host\", \"rx_bytes\" } } }",
+	{ "a key is missing",
+			"influxdb home { " URL "database = x "
+			"table t { account = clients columns = { \"host\", \"rx_bytes\" } } }",
 	  "columns lack the key \"service\" of account clients" },
-	{ "one name twice", "influxdb home { " URL "database = x }\nwebhook home { " URL "}", "-:4: webhook home: another sink has this name" },
+	{ "one name twice", "influxdb home { " URL "database = x }\nwebhook home { " URL "}",
+			"-:4: webhook home: another sink has this name" },
 	{ "a name that is none", "webhook \"a b\" { " URL "}", "a name is a-z" },
 	{ "a topic that is none", "kafka bus { brokers = x table \"a b\" { account = devices } }", "make a topic" },
 	{ "an unknown format", "file out { directory = \"/tmp\" format = xml }", "format = xml: write ndjson or csv" },
@@ -102,7 +113,8 @@ static void what_it_means(void **state)
 
 	(void)state;
 	setenv("NT_TEST_SECRET", "s3cret", 1);
-	c = load_right(ACCOUNTS "influxdb home { " URL "database = speedy node = here hold = 2d hold_size = 1GiB batch = 7 timeout = 3s "
+	c = load_right(ACCOUNTS "influxdb home { " URL "database = speedy node = here hold = 2d hold_size = 1GiB "
+				"batch = 7 timeout = 3s "
 				"user = me password_env = NT_TEST_SECRET\n"
 				"table measures { account = devices columns = { \"mac\", \"download=rx_l3_bytes\" } }\n"
 				"table seen { devices = yes } }\n"
@@ -144,7 +156,8 @@ static void the_default_accounts_are_tables_too(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(mistakes), cmocka_unit_test(what_it_means), cmocka_unit_test(the_default_accounts_are_tables_too),
+		cmocka_unit_test(mistakes), cmocka_unit_test(what_it_means),
+				cmocka_unit_test(the_default_accounts_are_tables_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

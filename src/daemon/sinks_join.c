@@ -375,7 +375,8 @@ static void ask_part(void *part, struct slice words, FILE *to)
 	else if (sinks_retry(j->running, name, from_start, &e) < 0)
 		fprintf(to, "error: %s\n", e.msg);
 	else
-		fprintf(to, "sink %s: %s\n", name, from_start ? "all that the ledger has is sent again" : "what was set aside is tried again");
+		fprintf(to, "sink %s: %s\n", name, from_start ? "all that the ledger has is sent again"
+				: "what was set aside is tried again");
 }
 
 static void stop_part(void *part, unsigned timeout_s)

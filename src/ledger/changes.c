@@ -152,9 +152,11 @@ static int count_unsent(struct ledger *l, const struct held_sink *k, const struc
 {
 	return sql_number(l->db, ret, 0, e,
 			  "SELECT count(*) FROM \"%w\" AS r WHERE length = %u AND window >= %lld AND window < %lld AND ("
-			  "EXISTS (SELECT 1 FROM changed AS c WHERE c.account = %lld AND c.length = r.length AND c.window = r.window "
+			  "EXISTS (SELECT 1 FROM changed AS c WHERE c.account = %lld AND c.length = r.length "
+			  "AND c.window = r.window "
 			  "AND (seq IS NULL OR seq > (SELECT seq FROM sink WHERE name = %Q))) OR "
-			  "EXISTS (SELECT 1 FROM rejected AS x WHERE x.sink = %Q AND x.account = %lld AND x.length = r.length AND "
+			  "EXISTS (SELECT 1 FROM rejected AS x WHERE x.sink = %Q AND x.account = %lld AND x.length = r.length "
+			  "AND "
 			  "x.window = r.window))",
 			  t->records, s->length_s, (long long)s->window, (long long)s->end, (long long)t->id, k->name, k->name,
 			  (long long)t->id);
@@ -176,8 +178,11 @@ int changes_drop(struct ledger *l, const struct ledger_table *t, const struct ch
 			r = count_expired_for(l, &l->sinks[i], (uint64_t)records, e);
 	}
 	if (r == 0)
-		r = sql_exec(l->db, e, "DELETE FROM changed WHERE account = %lld AND length = %u AND window >= %lld AND window < %lld;"
-				       "DELETE FROM rejected WHERE account = %lld AND length = %u AND window >= %lld AND window < %lld;"
+		r = sql_exec(l->db, e,
+				"DELETE FROM changed WHERE account = %lld AND length = %u "
+				"AND window >= %lld AND window < %lld;"
+				       "DELETE FROM rejected WHERE account = %lld AND length = %u "
+				"AND window >= %lld AND window < %lld;"
 				       "UPDATE account SET rolled_until = max(ifnull(rolled_until, %lld), %lld) WHERE id = %lld",
 			     (long long)t->id, s->length_s, (long long)s->window, (long long)s->end,
 			     (long long)t->id, s->length_s, (long long)s->window, (long long)s->end,

@@ -27,7 +27,8 @@ uint64_t changes_next(struct ledger *l); /* a number for a change of a device */
 int changes_end(struct ledger *l, int64_t taken_utc_s, struct err *e); /* numbers for the windows that are over */
 
 /* True (1) where a sink has not got a window of the span yet and it is held for that; 0, negative errno. */
-int changes_is_held(struct ledger *l, const struct ledger_table *t, const struct change_span *s, int64_t now_utc_s, struct err *e);
+int changes_is_held(struct ledger *l, const struct ledger_table *t, const struct change_span *s, int64_t now_utc_s,
+		struct err *e);
 /* The span's records are going: not to be sent any more; what a sink has not got is counted. Before they are deleted, in the
  * same transaction. */
 int changes_drop(struct ledger *l, const struct ledger_table *t, const struct change_span *s, struct err *e);

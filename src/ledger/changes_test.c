@@ -302,7 +302,8 @@ static void test_devices_that_changed(void **state)
 	} steps[] = {
 		{ "a new device", "192.0.2.1", 1, 1 }, { "the same again", "192.0.2.1", 1, 0 },
 		{ "another address", "192.0.2.2", 1, 1 }, { "an IPv6 address beside", "2001:db8::1", 1, 1 },
-		{ "the same again", "2001:db8::1", 1, 0 }, { "no address", NULL, 1, 0 }, { "a device without address", NULL, 2, 1 },
+		{ "the same again", "2001:db8::1", 1, 0 }, { "no address", NULL, 1, 0 }, { "a device without address", NULL,
+				2, 1 },
 	};
 	struct bench *b = *state;
 	uint64_t after = 0;

@@ -92,7 +92,8 @@ static int note_windows(struct ledger *l, const struct ledger_sink_note *n, stru
 		r = sql_number(l->db, &any, 0, e, "SELECT EXISTS (SELECT 1 FROM rejected WHERE sink = %Q)", n->sink);
 		if (r < 0 || !any)
 			return r;
-		r = sql_prepare(l->db, &s, e, "DELETE FROM rejected WHERE sink = ?1 AND account = ?2 AND length = ?3 AND window = ?4");
+		r = sql_prepare(l->db, &s, e,
+				"DELETE FROM rejected WHERE sink = ?1 AND account = ?2 AND length = ?3 AND window = ?4");
 	}
 	if (r == 0)
 		r = for_windows(n, s, e);
@@ -104,7 +105,8 @@ static int note(struct ledger *l, const struct ledger_sink_note *n, struct err *
 {
 	int r = sql_exec(l->db, e, "UPDATE sink SET records = records + %lld, rejected = rejected + %lld WHERE name = %Q;"
 				   "UPDATE sink SET seq = %lld WHERE name = %Q AND again = %lld AND seq < %lld",
-			 (long long)n->records, (long long)(n->rejected_why ? n->rejected_records : 0), n->sink, (long long)n->seq,
+			 (long long)n->records, (long long)(n->rejected_why ? n->rejected_records : 0), n->sink,
+					(long long)n->seq,
 			 n->sink, (long long)n->again, (long long)n->seq);
 
 	return r < 0 ? r : note_windows(l, n, e);
@@ -133,7 +135,8 @@ static int retry(struct ledger *l, const char *sink, bool from_start, uint64_t *
 		r = sql_exec(l->db, e, "UPDATE rejected SET retry = 1 WHERE sink = %Q", sink);
 	if (r == 0)
 		r = sql_number(l->db, &windows, 0, e,
-			       from_start ? "SELECT count(*) FROM changed" : "SELECT count(*) FROM rejected WHERE sink = %Q", sink);
+			       from_start ? "SELECT count(*) FROM changed"
+					: "SELECT count(*) FROM rejected WHERE sink = %Q", sink);
 	*ret_windows = (uint64_t)windows;
 	return r;
 }

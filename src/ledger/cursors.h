@@ -43,7 +43,8 @@ struct ledger_sink_note {
 /* A cursor never goes back: what is older than the ledger's own is only counted. */
 int ledger_note_sink(struct ledger *l, const struct ledger_sink_note *n, struct err *e);
 
-/* Everything again from the start, or (not `from_start`) the windows that were set aside. *ret_windows: so many will be tried. -ENOENT: no
+/* Everything again from the start, or (not `from_start`) the windows that were set aside. *ret_windows: so many will be
+ * tried. -ENOENT: no
  * such sink. */
 int ledger_retry_sink(struct ledger *l, const char *sink, bool from_start, uint64_t *ret_windows, struct err *e);
 

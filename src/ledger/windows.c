@@ -147,12 +147,14 @@ int windows_list(struct windows *w, uint64_t after, struct window_change *ret, s
 	return r;
 }
 
-int windows_rejected(struct windows *w, const char *sink, struct window_change *ret, size_t room, size_t *ret_count, struct err *e)
+int windows_rejected(struct windows *w, const char *sink, struct window_change *ret, size_t room, size_t *ret_count,
+		struct err *e)
 {
 	sqlite3_stmt *s;
 	int r = sql_prepare(w->reader->db, &s, e, "SELECT r.account, r.length, r.window, ifnull(c.seq, 0) FROM rejected AS r "
 						  "LEFT JOIN changed AS c USING (account, length, window) "
-						  "WHERE r.sink = %Q AND r.retry ORDER BY r.window LIMIT %lld", sink, (long long)room);
+						  "WHERE r.sink = %Q AND r.retry ORDER BY r.window LIMIT %lld", sink,
+								(long long)room);
 
 	return r < 0 ? r : list(s, ret, room, ret_count, e);
 }
@@ -417,12 +419,14 @@ static void copy_column(char *to, size_t size, sqlite3_stmt *s, int column)
 	snprintf(to, size, "%s", text ? text : "");
 }
 
-int windows_devices(struct windows *w, uint64_t after, uint64_t upto, struct window_device **ret, size_t *ret_count, struct err *e)
+int windows_devices(struct windows *w, uint64_t after, uint64_t upto, struct window_device **ret, size_t *ret_count,
+		struct err *e)
 {
 	struct window_device *all = NULL;
 	size_t count = 0, room = 0;
 	sqlite3_stmt *s;
-	int r = sql_prepare(w->reader->db, &s, e, "SELECT mac, ipv4, ipv6, changed, seq FROM device WHERE seq > %lld AND seq <= %lld "
+	int r = sql_prepare(w->reader->db, &s, e,
+			"SELECT mac, ipv4, ipv6, changed, seq FROM device WHERE seq > %lld AND seq <= %lld "
 						  "ORDER BY seq, mac", (long long)after, (long long)upto);
 
 	if (r < 0)

@@ -40,7 +40,8 @@ struct window_change {
 int windows_list(struct windows *w, uint64_t after, struct window_change *ret, size_t room, size_t *ret_count, uint64_t *ret_upto,
 		 struct err *e);
 /* What was set aside for the sink and is to be tried again. */
-int windows_rejected(struct windows *w, const char *sink, struct window_change *ret, size_t room, size_t *ret_count, struct err *e);
+int windows_rejected(struct windows *w, const char *sink, struct window_change *ret, size_t room, size_t *ret_count,
+		struct err *e);
 /* Records of a window, counted up to `most`. */
 int windows_count(struct windows *w, const struct account *a, const struct window_change *c, uint64_t most, uint64_t *ret,
 		  struct err *e);
@@ -67,9 +68,11 @@ struct windows_page {
 };
 void windows_page_free(struct windows_page *p);
 
-/* The first ones where the page is empty, else those behind its last; count 0 = there are no more. -ESTALE: the window is rolled up, or
+/* The first ones where the page is empty, else those behind its last; count 0 = there are no more. -ESTALE: the window is
+ * rolled up, or
  * expired. */
-int windows_page(struct windows *w, const struct account *a, const struct window_change *c, struct windows_page *p, struct err *e);
+int windows_page(struct windows *w, const struct account *a, const struct window_change *c, struct windows_page *p,
+		struct err *e);
 
 struct window_device {
 	char mac[18], ipv4[16], ipv6[46]; /* "" = none known */
@@ -77,6 +80,7 @@ struct window_device {
 	uint64_t seq;
 };
 /* Devices that changed in (after, upto], in that order; free() the array. */
-int windows_devices(struct windows *w, uint64_t after, uint64_t upto, struct window_device **ret, size_t *ret_count, struct err *e);
+int windows_devices(struct windows *w, uint64_t after, uint64_t upto, struct window_device **ret, size_t *ret_count,
+		struct err *e);
 
 #endif

@@ -99,7 +99,8 @@ static const struct {
 	{ "an alias with a blank", "a b=mac", "can be no column" },
 	{ "an alias with a quote", "a\"b=mac", "can be no column" },
 	{ "an alias that begins with a digit", "1a=mac", "can be no column" },
-	{ "an alias that is too long", "aaaaaaaaaabbbbbbbbbbaaaaaaaaaabbbbbbbbbbaaaaaaaaaabbbbbbbbbbaaaa=mac", "can be no column" },
+	{ "an alias that is too long", "aaaaaaaaaabbbbbbbbbbaaaaaaaaaabbbbbbbbbbaaaaaaaaaabbbbbbbbbbaaaa=mac",
+			"can be no column" },
 	{ "an open quote", "x='a", "unknown column" },
 	{ "twice", "there=rx_bytes", "column \"there\" is there twice" },
 };
@@ -186,7 +187,8 @@ static void records_stay_apart(void **state)
 
 static void sums(void **state)
 {
-	struct party_tally t = { .rx = { 1, 2, 3 }, .tx = { 10, 20, 30 } }, big = { .rx = { UINT64_MAX, 0, 0 }, .tx = { 1, 0, 0 } };
+	struct party_tally t = { .rx = { 1, 2, 3 }, .tx = { 10, 20, 30 } }, big = { .rx = { UINT64_MAX, 0, 0 }, .tx = { 1,
+			0, 0 } };
 	struct column_map m = { .of = COLUMN_OF_COUNTER, .counters = RX_L3 | TX_L3 };
 
 	(void)state;

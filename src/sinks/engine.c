@@ -195,7 +195,8 @@ static void tell_ledger(struct sink_run *k, struct sink_note *n)
 static int tell_rejected(struct sink_run *k, const struct sink_window *w, uint64_t records, const char *why, struct err *e)
 {
 	const struct window_change *c = reading_change(k->reading, w);
-	struct sink_note n = { .sink = k->cf->name, .cursor = k->noted, .windows = c, .window_count = c ? 1 : 0, .rejected_why = why,
+	struct sink_note n = { .sink = k->cf->name, .cursor = k->noted, .windows = c, .window_count = c ? 1 : 0,
+			.rejected_why = why,
 			       .rejected_records = records };
 
 	return k->host->note(k->host->arg, &n, e);
@@ -252,7 +253,8 @@ static int say_rejected(struct sink_run *k, const struct sink_window *w, const c
 	if (monotonic_ns(k->owner) < k->remind_ns)
 		return 0;
 	k->remind_ns = monotonic_ns(k->owner) + REMIND_NS;
-	snprintf(text, sizeof text, "table %s: refused and set aside: %s; after a fix: nettally sinks retry %s", w->table->name, why,
+	snprintf(text, sizeof text, "table %s: refused and set aside: %s; after a fix: nettally sinks retry %s",
+			w->table->name, why,
 		 k->cf->name);
 	say(k, SINK_SAYS_TROUBLE, text);
 	return 0;

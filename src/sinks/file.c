@@ -3,7 +3,8 @@
  *
  * TABLE-NUMBER.ndjson.part grows; after `rotate` or `rotate_size` it is renamed to TABLE-TIME-NUMBER.ndjson and never touched
  * again. How far each .part is good, and the cursor, stand in one small file that is replaced by rename(2) once the rows are on
- * the disk: after a crash what lies behind is cut off, so each record is in the files exactly once. A window that changed later comes again,
+ * the disk: after a crash what lies behind is cut off, so each record is in the files exactly once. A window that changed
+ * later comes again,
  * whole: the last one counts. */
 #include "sinks/sink.h"
 #include "sinks/text_row.h"
@@ -61,7 +62,8 @@ static int file_check(const struct sink_config *cf, unsigned *ret_line, struct e
 	for (size_t i = 0; i < cf->table_count; i++)
 		if (strchr(cf->tables[i].name, '/') || cf->tables[i].name[0] == '.') {
 			*ret_line = cf->tables[i].line;
-			return err_set(e, -EINVAL, "table %s: the name of a file has no '/', and no '.' first", cf->tables[i].name);
+			return err_set(e, -EINVAL, "table %s: the name of a file has no '/', and no '.' first",
+					cf->tables[i].name);
 		}
 	return 0;
 }
@@ -356,7 +358,8 @@ static void rotate(struct file_sink *s)
 		p->bytes += p->written;
 		p->written = 0;
 		if (!p->is_open || p->bytes == 0 ||
-		    (p->bytes < sink_number(s->cf, "rotate_size") && utc_s() - p->since_utc_s < (int64_t)sink_number(s->cf, "rotate")))
+		    (p->bytes < sink_number(s->cf, "rotate_size") && utc_s() - p->since_utc_s < (int64_t)sink_number(s->cf,
+				"rotate")))
 			continue;
 		part_path(s, p, path);
 		closed_path(s, p, closed);

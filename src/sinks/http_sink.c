@@ -102,7 +102,8 @@ static void set_up(struct http_sink *h)
 
 	curl_easy_setopt(h->curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(h->curl, CURLOPT_ERRORBUFFER, h->why);
-	curl_easy_setopt(h->curl, CURLOPT_CONNECTTIMEOUT, (long)(cf->timeout_s < CONNECT_TIMEOUT_S ? cf->timeout_s : CONNECT_TIMEOUT_S));
+	curl_easy_setopt(h->curl, CURLOPT_CONNECTTIMEOUT, (long)(cf->timeout_s < CONNECT_TIMEOUT_S ? cf->timeout_s
+			: CONNECT_TIMEOUT_S));
 	curl_easy_setopt(h->curl, CURLOPT_TIMEOUT, (long)cf->timeout_s);
 	curl_easy_setopt(h->curl, CURLOPT_WRITEFUNCTION, take_answer);
 	curl_easy_setopt(h->curl, CURLOPT_WRITEDATA, &h->answer);

@@ -66,7 +66,8 @@ static int make_path(struct influxdb *s, struct err *e)
 
 	if (sink_text(cf, "bucket")) {
 		snprintf(s->path, sizeof s->path, "/api/v2/write?precision=s");
-		good = add_argument(s->path, "org", sink_text(cf, "org")) && add_argument(s->path, "bucket", sink_text(cf, "bucket"));
+		good = add_argument(s->path, "org", sink_text(cf, "org")) && add_argument(s->path, "bucket", sink_text(cf,
+				"bucket"));
 	} else {
 		snprintf(s->path, sizeof s->path, "/write?precision=s");
 		good = add_argument(s->path, "db", sink_text(cf, "database")) &&

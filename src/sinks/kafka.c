@@ -48,7 +48,8 @@ static bool is_one_of(const char *text, const char *const *words)
 /* Letters, digits, '.', '_' and '-': what the brokers allow. */
 static bool is_topic(const char *name)
 {
-	return strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == strlen(name) && strlen(name) < 250;
+	return strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == strlen(name) &&
+			strlen(name) < 250;
 }
 
 static int kafka_check(const struct sink_config *cf, unsigned *ret_line, struct err *e)
@@ -57,17 +58,21 @@ static int kafka_check(const struct sink_config *cf, unsigned *ret_line, struct 
 	static const char *const codecs[] = { "none", "gzip", "snappy", "lz4", "zstd", NULL };
 
 	if (!is_one_of(sink_text(cf, "mechanism"), mechanisms))
-		return err_set(e, -EINVAL, "mechanism = %.40s: write PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512", sink_text(cf, "mechanism"));
+		return err_set(e, -EINVAL, "mechanism = %.40s: write PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512", sink_text(cf,
+				"mechanism"));
 	if (!is_one_of(sink_text(cf, "compression"), codecs))
-		return err_set(e, -EINVAL, "compression = %.40s: write none, gzip, snappy, lz4 or zstd", sink_text(cf, "compression"));
+		return err_set(e, -EINVAL, "compression = %.40s: write none, gzip, snappy, lz4 or zstd", sink_text(cf,
+				"compression"));
 	if (!sink_text(cf, "user") != !sink_text(cf, "password"))
 		return err_set(e, -EINVAL, "user and password belong together: write user and password_file (or password_env)");
 	if (sink_text(cf, "topic") && !is_topic(sink_text(cf, "topic")))
-		return err_set(e, -EINVAL, "topic = %.60s: letters, digits, '.', '_' and '-' make a topic", sink_text(cf, "topic"));
+		return err_set(e, -EINVAL, "topic = %.60s: letters, digits, '.', '_' and '-' make a topic", sink_text(cf,
+				"topic"));
 	for (size_t i = 0; i < cf->table_count && !sink_text(cf, "topic"); i++)
 		if (!is_topic(cf->tables[i].name)) {
 			*ret_line = cf->tables[i].line;
-			return err_set(e, -EINVAL, "table %s: letters, digits, '.', '_' and '-' make a topic", cf->tables[i].name);
+			return err_set(e, -EINVAL, "table %s: letters, digits, '.', '_' and '-' make a topic",
+					cf->tables[i].name);
 		}
 	return 0;
 }

@@ -122,7 +122,8 @@ struct sink_ops {
 	int (*check)(const struct sink_config *cf, unsigned *ret_line, struct err *e);
 	/* Called again after each failure. -EAGAIN: away; -EACCES: it does not let us in; both are tried again. */
 	int (*open)(void **ret, const struct sink_config *cf, const struct sink_context *cx, struct err *e);
-	/* Where the target keeps the cursor, in one transaction with the rows: its word counts. NULL: it does not. -ENOENT: it has
+	/* Where the target keeps the cursor, in one transaction with the rows: its word counts. NULL: it does not. -ENOENT:
+	 * it has
 	 * none of this ledger and this sink yet. */
 	int (*cursor)(void *sink, struct sink_cursor *ret, struct err *e);
 	/* The whole batch, safe to repeat: rows take the place of what an earlier write() of the same window brought. 0 only once

@@ -115,8 +115,10 @@ static void keys_and_headers(void **state)
 
 static void a_row_without_a_field_is_no_line(void **state)
 {
-	struct sink_table devices = { .name = "d", .columns = { .count = 2, .at = { { .alias = "mac", .of = COLUMN_OF_KEY, .field = FIELD_MAC },
-										    { .alias = "ipv6", .of = COLUMN_OF_IPV6 } } } };
+	struct sink_table devices = { .name = "d", .columns = { .count = 2, .at = { { .alias = "mac", .of = COLUMN_OF_KEY,
+			.field = FIELD_MAC },
+										    { .alias = "ipv6",
+												.of = COLUMN_OF_IPV6 } } } };
 	const struct sink_window window = { .table = &devices };
 	const struct sink_cell cells[] = { cell("02:00:00:00:00:01", 0), cell(NULL, 0) };
 	const struct sink_row row = { .window = &window, .cells = cells };
@@ -133,7 +135,8 @@ static void waits_grow_and_differ(void **state)
 	static const struct {
 		unsigned failures;
 		uint32_t least_ms, most_ms;
-	} waits[] = { { 0, 500, 1000 }, { 1, 1000, 2000 }, { 2, 2000, 4000 }, { 5, 16000, 32000 }, { 6, 30000, 60000 }, { 1000, 30000, 60000 } };
+	} waits[] = { { 0, 500, 1000 }, { 1, 1000, 2000 }, { 2, 2000, 4000 }, { 5, 16000, 32000 }, { 6, 30000, 60000 },
+			{ 1000, 30000, 60000 } };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(waits); i++)

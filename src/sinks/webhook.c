@@ -93,7 +93,8 @@ static int send_part(struct webhook *s, struct err *e)
 	bytes_puts(&s->body, "]}\n");
 	if (s->body.failed || !http_sink_escape(s->window->table->name, name, sizeof name))
 		return err_set(e, -ENOMEM, "out of memory");
-	snprintf(key, sizeof key, "Idempotency-Key: %s-%" PRIu64 "-%s-%" PRId64 "-%" PRIu32 "-%" PRIu64 "-%u", s->ledger, s->again,
+	snprintf(key, sizeof key, "Idempotency-Key: %s-%" PRIu64 "-%s-%" PRId64 "-%" PRIu32 "-%" PRIu64 "-%u", s->ledger,
+			s->again,
 		 name, s->window->start_utc_s, s->window->length_s, s->window->seq, s->part);
 	struct http_request rq = { .path = "", .headers = headers, .content_type = "application/json", .body = s->body.at,
 				   .body_bytes = s->body.len };

@@ -41,7 +41,8 @@ static void addr_of(uint32_t n, struct addr *ret)
 /* Services are awkward on purpose: their texts go through every escape there is. */
 static uint32_t service_of(uint32_t n, struct strings *strings)
 {
-	static const char *const names[] = { "https", "a b", "a,b=c", "back\\slash\\", "\"quoted\"", "tab\there", "grün", "no\xffutf8" };
+	static const char *const names[] = { "https", "a b", "a,b=c", "back\\slash\\", "\"quoted\"", "tab\there", "grün",
+			"no\xffutf8" };
 	char text[64];
 
 	snprintf(text, sizeof text, "%s%s%u", names[n % 8], n % 16 < 8 ? "" : "\\,", n);

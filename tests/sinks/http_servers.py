@@ -86,7 +86,8 @@ class Influx(Server):
 
     def rows(self, q, db):
         """Rows as dicts, tags of a GROUP BY included."""
-        return [{**dict(zip(s["columns"], v)), **s.get("tags", {})} for s in self.query(q, db).get("series", []) for v in s["values"]]
+        return [{**dict(zip(s["columns"], v)), **s.get("tags", {})}
+                for s in self.query(q, db).get("series", []) for v in s["values"]]
 
 
 class VictoriaMetrics(Server):
@@ -100,8 +101,8 @@ class VictoriaMetrics(Server):
 
     def start(self):
         self.run(["victoria-metrics", f"-storageDataPath={self.folder}/data", f"-httpListenAddr=127.0.0.1:{self.port}",
-                  "-retentionPeriod=12", "-memory.allowedBytes=128MiB", "-search.latencyOffset=0s", "-dedup.minScrapeInterval=1ms"],
-                 "/health")
+                  "-retentionPeriod=12", "-memory.allowedBytes=128MiB", "-search.latencyOffset=0s",
+                  "-dedup.minScrapeInterval=1ms"], "/health")
 
     def series(self, match):
         """[(labels, {time: value})]: the last value of each time counts, as in its own queries."""
