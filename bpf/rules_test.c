@@ -220,7 +220,8 @@ static void check(const struct kernel_generation *g)
 	kernel_rules_read(g, &epochs[0], see, NULL);
 	for (unsigned hook = 0; hook < TALLY_HOOKS; hook++)
 		for (size_t i = 0; i < w.rules.count; i++)
-			if (w.have[hook][i].packets != w.want[hook][i].packets || w.have[hook][i].l2_bytes != w.want[hook][i].l2_bytes)
+			if (w.have[hook][i].packets != w.want[hook][i].packets ||
+			    w.have[hook][i].l2_bytes != w.want[hook][i].l2_bytes)
 				fail_msg("rule %zu at hook %u: %llu packets, %llu bytes; not %llu, %llu", i, hook,
 					 w.have[hook][i].packets, w.have[hook][i].l2_bytes, w.want[hook][i].packets,
 					 w.want[hook][i].l2_bytes);
@@ -294,8 +295,12 @@ static void test_gate_loops(void **state)
 {
 	struct program p;
 	struct kernel_rules rules = { .translate = rules_kernel_translate };
-	const struct kernel_config cf = { .interface = "near", .ifindex = if_nametoindex("near"), .linktype = LINKTYPE_ETHERNET };
-	const struct kernel_form form = { .fields = { [TALLY_PARTY] = FIELD_BIT(FIELD_HOST) }, .keys_first = 64, .rules = &rules };
+	const struct kernel_config cf = {
+		.interface = "near", .ifindex = if_nametoindex("near"), .linktype = LINKTYPE_ETHERNET,
+	};
+	const struct kernel_form form = {
+		.fields = { [TALLY_PARTY] = FIELD_BIT(FIELD_HOST) }, .keys_first = 64, .rules = &rules,
+	};
 	struct kernel_point *k;
 	struct err e;
 

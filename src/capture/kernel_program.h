@@ -25,7 +25,8 @@ struct kernel_loaded {
 	struct kernel_rules_loaded rules;
 };
 
-/* -EINVAL: a field that the kernel programs cannot count by; -EPERM; -ENOTSUP: the pre-filter; others with the verifier's last words. */
+/* -EINVAL: a field that the kernel programs cannot count by; -EPERM; -ENOTSUP: the pre-filter; others with the verifier's
+ * last words. */
 int kernel_program_load(struct kernel_loaded *ret, const struct kernel_build *b, struct err *e);
 void kernel_loaded_close(struct kernel_loaded *l);
 

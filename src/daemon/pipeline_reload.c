@@ -4,6 +4,7 @@
 #include "daemon/pipeline_internal.h"
 
 #include "daemon/leftovers.h"
+#include "daemon/point_rules.h"
 #include "daemon/parts.h"
 
 #include <errno.h>
@@ -18,7 +19,12 @@ static const struct config_interface *wanted_interface(const struct config *cf, 
 	return NULL;
 }
 
-/* Rings concern packet sockets alone. */
+static bool same_filter(const struct point *point, const struct config_interface *b)
+{
+	return strcmp(point->cf.filter ? point->cf.filter : "", b->filter ? b->filter : "") == 0;
+}
+
+/* But for the filter. Rings concern packet sockets alone. */
 static bool same_settings(const struct point *point, const struct config_interface *b)
 {
 	const struct config_interface *a = &point->cf;
@@ -26,8 +32,7 @@ static bool same_settings(const struct point *point, const struct config_interfa
 
 	return a->capture == b->capture && a->mirror == b->mirror && a->promiscuous == b->promiscuous &&
 	       (!socket || a->rings == b->rings) &&
-	       (!socket || (a->ring_bytes == b->ring_bytes && a->snap_len == b->snap_len)) &&
-	       strcmp(a->filter ? a->filter : "", b->filter ? b->filter : "") == 0;
+	       (!socket || (a->ring_bytes == b->ring_bytes && a->snap_len == b->snap_len));
 }
 
 static void change_point(struct point *point, const struct config *config)
@@ -37,7 +42,9 @@ static void change_point(struct point *point, const struct config *config)
 	if (!want) {
 		point->unwanted = true;
 		point_leave(point);
-	} else if (!same_settings(point, want) && point_change(point, want) < 0) {
+	} else if (same_settings(point, want) && (same_filter(point, want) || point_rules_take_filter(point, want->filter))) {
+		return;
+	} else if (point_change(point, want) < 0) {
 		log_error("%s: no memory, its settings stay", point->cf.name);
 	}
 }

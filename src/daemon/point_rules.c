@@ -66,6 +66,33 @@ static int compile_filter(struct point *p, struct point_rules *r, struct err *e)
 		       ? err_prefix(e, -EINVAL, "filter") : 0;
 }
 
+static bool kernel_takes(const struct point *p, const char *filter)
+{
+	struct program made;
+	bool takes;
+
+	if (!filter)
+		return true;
+	if (program_compile(&made, filter, afpacket_linktype_of(p->info.arphrd), NULL) < 0)
+		return false;
+	takes = made.len && !program_loops(&made);
+	program_free(&made);
+	return takes;
+}
+
+bool point_rules_take_filter(struct point *p, const char *filter)
+{
+	char *copy = filter ? strdup(filter) : NULL;
+
+	if ((filter && !copy) || p->source_count != 1 || !p->slots[0].kernel || p->leaving || !kernel_takes(p, filter)) {
+		free(copy);
+		return false;
+	}
+	free(p->cf.filter);
+	p->cf.filter = copy;
+	return true;
+}
+
 /* Those that have loops. */
 static uint8_t *left_of(const struct point_rules *r, size_t *ret_count)
 {
@@ -90,7 +117,8 @@ static int compile(struct point *p, const struct plan *plan, struct point_rules 
 		err = open_set(p, &r->sets[r->count], plan->rules[r->count].rules, say, e);
 	if (err < 0)
 		return err;
-	return rules_kernel_make(&r->kernel, (const struct rule_set *const *)r->sets, r->count, p->cf.filter ? &r->filter : NULL, e);
+	return rules_kernel_make(&r->kernel, (const struct rule_set *const *)r->sets, r->count,
+				 p->cf.filter ? &r->filter : NULL, e);
 }
 
 int point_rules_compile(struct point *p, struct tables *t, bool say, struct err *e)

@@ -29,6 +29,10 @@ struct point_rules {
 int point_rules_compile(struct point *p, struct tables *t, bool say, struct err *e);
 void point_rules_free(struct point_rules **r); /* accepts NULL */
 
+/* Another filter (NULL: none), from the next plan on, by which the programs in the kernel are made anew without losing a
+ * packet. False: that cannot be, the point is to be opened anew. */
+bool point_rules_take_filter(struct point *p, const char *filter);
+
 /* The plan whose rules were compiled last is in force. */
 void point_rules_change_over(struct point *p);
 /* Once the point is open, and after each tick: what is left to a socket gets one, or another choice of rules, or it goes.

@@ -127,6 +127,22 @@ def test_super_packets_beyond_the_linear_part(wire, tmp_path, pins, family):
         assert kernel.check_audit()["booked_frames"] < kernel.check_audit()["booked_packets"]
 
 
+def test_another_filter_under_load(wire, tmp_path, pins):
+    """Every frame is either booked or filtered, all through reloads."""
+    text = "account hosts { by = { host } every = 1d }\n"
+    with Kernel(wire.right, tmp_path / "d", pins, text, more='filter = "udp"') as daemon:
+        load = wire.left.start([wire.tools / "send_frames", "--interface", "wire0", "--count", 200000, "--rate", 40000, "--size", 200,
+                                "--src", ends(1, 1)[0], "--dst", ends(1, 1, machine=1)[0]])
+        for expression in ("greater 300", "udp", "", "not ip"):
+            daemon.reload_accounts(text, more=f'filter = "{expression}"' if expression else "")
+            time.sleep(0.5)
+        load.wait(30)
+        daemon.stop(signal.SIGINT)
+        books = daemon.check_audit()
+        assert books["lost_packets"] == 0 and books["booked_packets"] + books["filtered_packets"] == 200000
+        assert books["booked_packets"] > 20000 and books["filtered_packets"] > 20000
+
+
 FILTERS = ["tcp", "not port 5201", "vlan 42", "greater 300", "arp or ip6"]
 
 
