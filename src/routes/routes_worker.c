@@ -5,6 +5,7 @@
 #include "routes/routes_file.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -92,6 +93,7 @@ static void read_file(struct worker_result *r)
 		snprintf(r->problem, sizeof r->problem, "%.400s%s", e.msg, e.code == -EACCES || e.code == -EPERM ?
 			 " (put the user that the daemon runs as into the file's group)" : "");
 	r->took_ns = monotonic_ns() - began_ns;
+	malloc_trim(0); /* a table is built in several times its own memory */
 }
 
 static void do_job(struct worker_result *r, struct job *job)
