@@ -245,3 +245,62 @@ def test_slow_target_does_not_hold_the_end_up(world):
     assert time.monotonic() - begin < 9
     release.set()
     server.close()
+
+
+def test_certificates(world, tmp_path):
+    import ssl
+    import subprocess
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{tmp_path}/key", "-out", f"{tmp_path}/cert",
+                    "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+    server = Listener(lambda r: 204)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(f"{tmp_path}/cert", f"{tmp_path}/key")
+    server.server.socket = context.wrap_socket(server.server.socket, server_side=True)
+    url = server.url.replace("http:", "https:")
+    world.fill("hosts", "host", windows=3, keys=5)
+    world.configure(f'influxdb home {{ url = "{url}" database = nt }}')
+    world.start()
+    end = time.monotonic() + 10
+    while world.status()["home"]["state"] != "failing":
+        assert time.monotonic() < end, world.log()
+        time.sleep(0.1)
+    assert "certificate is not trusted" in world.status()["home"]["problem"] and not server.requests
+    for more in (f'ca_file = "{tmp_path}/cert"', "insecure = yes"):
+        world.stop()
+        world.configure(f'influxdb home {{ url = "{url}" database = nt {more} }}')
+        world.start()
+        world.retry("home", "--from-start")
+        time.sleep(1.2)
+        world.wait_sent("home")
+        assert server.requests
+        server.requests.clear()
+    server.close()
+
+
+def test_live_traffic_through_an_outage(world, influx):
+    """Windows of a second, counted while the server is away, and while it comes back."""
+    import socket
+    world.accounts["hosts"] = ("host", 1)
+    world.configure(sink(influx, "timeout = 2s"))
+    text = world.config.read_text().replace('"port 1 and port 2"', '"udp and port 9"')
+    world.config.write_text(text)
+    world.start()
+    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    begin = time.monotonic()
+    away = False
+    while time.monotonic() - begin < 9:
+        for n in range(1, 20):
+            sender.sendto(b"x" * (20 * n), (f"127.0.0.{n}", 9))
+        time.sleep(0.05)
+        if 2 < time.monotonic() - begin < 6 and not away:
+            influx.kill()
+            away = True
+        elif time.monotonic() - begin > 6 and away:
+            influx.start()
+            away = False
+    time.sleep(5)  # the last windows end
+    world.wait_sent("home", 60)
+    assert world.rows("SELECT count(*) FROM changed WHERE seq IS NULL")[0][0] == 0
+    assert world.rows("SELECT count(DISTINCT window) FROM record_hosts")[0][0] >= 9
+    check_hosts(world, influx)
+    world.stop()
