@@ -145,6 +145,10 @@ static void test_what_waits_is_bounded(void **state)
 		k->sighting_count = 2;
 		k->sightings[0].mac = 1;
 		k->sightings[1].mac = 2 + (uint64_t)(i % 2);
+		k->learnt = calloc(10000, sizeof *k->learnt);
+		k->learnt_count = 10000;
+		for (uint64_t j = 0; j < 10000; j++)
+			k->learnt[j] = (struct learnt){ .mac = (uint64_t)i * 10000 + j, .text = strdup("a name") };
 		k->series = calloc(1, sizeof *k->series);
 		k->series_count = 1;
 		k->series[0].account = account_ref(a);
@@ -159,13 +163,16 @@ static void test_what_waits_is_bounded(void **state)
 	size_t bytes = p.bytes;
 	assert_int_equal(pending_shrink(&p, bytes), 0); /* fits: nothing happens */
 	assert_int_equal(p.bookings, 50);
-	assert_int_equal(pending_shrink(&p, bytes / 10), 0); /* merged is small enough */
+	assert_int_equal(pending_shrink(&p, bytes / 10 * 6), 0); /* merged is small enough */
 	assert_int_equal(p.bookings, 1);
 	assert_int_equal(p.records, 2048);
 	assert_int_equal(sum_waiting(&p, &l3), 50000);
 	assert_int_equal(l3, 50000 * 172);
 	struct booking *k = p.first->first;
 	assert_int_equal(k->sighting_count, 3);
+	assert_int_equal(k->learnt_count, 1 << 18); /* the newest */
+	assert_int_equal(k->learnt[k->learnt_count - 1].mac, 499999);
+	assert_int_equal(k->learnt[0].mac, 500000 - (1 << 18));
 	assert_int_equal(k->series_count, 1);
 	assert_int_equal(k->series[0].total.rx.packets, 49);
 	assert_int_equal(k->interface_count, 2);

@@ -69,6 +69,7 @@ void pending_defined(struct pending *p)
 	free_accounts(p->first);
 }
 
+#define LEARNT_WAITING_MAX (1u << 18)
 #define LEARNT_TEXT_BYTES 32 /* a usual name, with malloc()'s own */
 
 size_t booking_bytes(const struct booking *b)
@@ -373,6 +374,19 @@ static void drop_older_series(struct booking *b)
 	free(kept);
 }
 
+/* Names and holders are small and rarely new. Should the ledger be away for so long that they are many all the same, the
+ * oldest go: what holds now counts for more than what held while nothing could be written. */
+static void bound_learnt(struct booking *b)
+{
+	size_t over = b->learnt_count > LEARNT_WAITING_MAX ? b->learnt_count - LEARNT_WAITING_MAX : 0;
+
+	for (size_t i = 0; i < over; i++)
+		free(b->learnt[i].text);
+	if (over)
+		memmove(b->learnt, b->learnt + over, LEARNT_WAITING_MAX * sizeof *b->learnt);
+	b->learnt_count -= over;
+}
+
 /* Everything of `from` into `to`, or as much as there is memory for; nothing is lost or doubled. */
 static int merge_booking(struct booking *to, struct booking *from)
 {
@@ -414,6 +428,7 @@ static void merge_group(struct pending_group *g)
 		g->end = &to->next;
 	for (size_t i = 0; i < to->batch_count; i++)
 		compact_batch(&to->batches[i]);
+	bound_learnt(to);
 	drop_repeated_sightings(to);
 	drop_older_interfaces(to);
 	drop_older_series(to);
