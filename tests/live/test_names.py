@@ -21,8 +21,8 @@ RESOLVER = f'resolver = "127.0.0.1:{PORT}"'
 LOCAL = 'local = { "10.0.0.0/8", "2001:db8::/32" }\n'
 
 
-def config(names, accounts=ACCOUNTS, more=""):
-    return f"{more}{accounts}names {{ {names} }}\ninterface wire0 {{ capture = socket }}\n"
+def config(names, accounts=ACCOUNTS, more="", capture="socket"):
+    return f"{more}{accounts}names {{ {names} }}\ninterface wire0 {{ capture = {capture} }}\n"
 
 
 def need(program):
@@ -312,6 +312,29 @@ def test_two_hosts_of_one_name(wire, tmp_path):
         name = 'nettally_named_packets_total{name="pair",direction="transmit"}'
         daemon.until("one series", lambda: daemon.metrics().get(name) == 20)
         assert sum(int(r["tx_packets"]) for r in daemon.query("named")) == sum(f["packets"] for f in sent["flows"])
+
+
+@pytest.mark.parametrize("capture", ["socket", "kernel", "xdp"])
+def test_names_and_vendors_however_it_is_counted(wire, tmp_path, pins, capture):
+    """A vendor of the system's list is a key of the records; names are joined to them."""
+    oui = pathlib.Path("/usr/share/ieee-data/oui.txt")
+    if not oui.exists():
+        pytest.skip("needs ieee-data")
+    src = ["b8:27:eb:00:00:01/10.0.0.1", "02:00:00:00:00:09/10.0.0.2"]
+    names = 'hosts = off given = { "pi=b8:27:eb:00:00:01" }'
+    accounts = ('account devices { by = { mac, name, vendor } every = 1h }\naccount vendors { by = { vendor } every = 1h }\n'
+                'account named { by = { host, name } every = 1h }\n')
+    with Daemon(wire.right, tmp_path, config(names, accounts, LOCAL, capture), pins=pins) as daemon:
+        wire.send("left", 20, src=src)
+        wait_names(daemon, {"10.0.0.1": "pi", "10.0.0.2": "-"})
+        daemon.stop()
+        rows = {r["mac"]: r for r in daemon.query("devices")}
+        assert (rows["b8:27:eb:00:00:01"]["name"], rows["b8:27:eb:00:00:01"]["vendor"][:9]) == ("pi", "Raspberry")
+        assert rows["02:00:00:00:00:09"]["vendor"] == "(random)"
+        by_vendor = {r["vendor"]: int(r["tx_packets"]) for r in daemon.query("vendors")}
+        assert by_vendor["(random)"] == 10 and sum(by_vendor.values()) == 20
+        assert devices(daemon)["b8:27:eb:00:00:01"]["random"] == "no"
+    daemon.ask("detach", "--pins", pins, check=False)
 
 
 def test_clients_of_reports_have_names(wire, tmp_path):
