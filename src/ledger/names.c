@@ -224,9 +224,11 @@ static void hear_row(sqlite3_stmt *s, bool holder, void (*hear)(void *arg, const
 
 int ledger_names(struct ledger *l, void (*hear)(void *arg, const struct learnt *l), void *arg, struct err *e)
 {
-	static const char *const all[] = {
-		"SELECT key, name, source FROM name WHERE until IS NULL ORDER BY since DESC LIMIT %d",
-		"SELECT host, mac FROM held WHERE until IS NULL ORDER BY since DESC LIMIT %d",
+	static const char *const all[] = { /* the newest come last: they stay where not all have room */
+		"SELECT * FROM (SELECT key, name, source, since FROM name WHERE until IS NULL ORDER BY since DESC LIMIT %d) "
+		"ORDER BY since",
+		"SELECT * FROM (SELECT host, mac, '', since FROM held WHERE until IS NULL ORDER BY since DESC LIMIT %d) "
+		"ORDER BY since",
 	};
 	int r = ledger_ready(l, e);
 
