@@ -149,7 +149,7 @@ static int book_batch(struct ledger *l, const struct batch *b, struct err *e)
 	uint64_t fresh = b->count - l->updates; /* the others met a record of the same window */
 	r = add_total(l, t->id, fresh, &total, e);
 	if (r == 0)
-		r = changes_note(l, t, b->window_utc_s, b->count, e);
+		r = changes_note(l, t, b, e);
 	if (r < 0)
 		return r;
 	sqlite3_bind_int64(l->note_batch, 1, t->id);

@@ -75,17 +75,17 @@ static bool has_account(const struct held_sink *s, int64_t account)
 	return false;
 }
 
-int changes_note(struct ledger *l, const struct ledger_table *t, int64_t window, uint64_t records, struct err *e)
+int changes_note(struct ledger *l, const struct ledger_table *t, const struct batch *b, struct err *e)
 {
 	sqlite3_bind_int64(l->note_change, 1, t->id);
-	sqlite3_bind_int64(l->note_change, 2, t->account->every_s);
-	sqlite3_bind_int64(l->note_change, 3, window);
+	sqlite3_bind_int64(l->note_change, 2, b->account->every_s);
+	sqlite3_bind_int64(l->note_change, 3, b->window_utc_s);
 	int r = sql_run(l->note_change, e);
 	if (r < 0 || sqlite3_changes(l->db) > 0)
 		return r;
 	for (size_t i = 0; i < l->sink_count && r == 0; i++)
 		if (has_account(&l->sinks[i], t->id))
-			r = count_expired_for(l, &l->sinks[i], records, e);
+			r = count_expired_for(l, &l->sinks[i], b->count, e);
 	return r;
 }
 

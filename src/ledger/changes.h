@@ -21,8 +21,8 @@ void changes_close(struct ledger *l);
 
 /* Within ledger_book()'s transaction. */
 int changes_begin(struct ledger *l, struct err *e);
-/* `records` were added to a window of the account's length. */
-int changes_note(struct ledger *l, const struct ledger_table *t, int64_t window, uint64_t records, struct err *e);
+/* The batch was added to its window. */
+int changes_note(struct ledger *l, const struct ledger_table *t, const struct batch *b, struct err *e);
 uint64_t changes_next(struct ledger *l); /* a number for a change of a device */
 int changes_end(struct ledger *l, int64_t taken_utc_s, struct err *e); /* numbers for the windows that are over */
 

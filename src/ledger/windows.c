@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define PAGE_RECORDS 4096
 
@@ -22,6 +23,7 @@ struct windows {
 	struct ledger_reader *reader;
 	struct window_table *tables;
 	char ledger[LEDGER_ID_MAX];
+	struct stat opened;
 };
 
 int windows_open(struct windows **ret, const char *path, struct err *e)
@@ -37,6 +39,8 @@ int windows_open(struct windows **ret, const char *path, struct err *e)
 	if (r == 1)
 		snprintf(w->ledger, sizeof w->ledger, "%s", (const char *)sqlite3_column_text(s, 0));
 	sqlite3_finalize(s);
+	if (r == 1 && stat(path, &w->opened) < 0)
+		r = err_errno(e, -errno, "%s", path);
 	if (r == 0)
 		r = err_set(e, -EPROTO, "%s: made by an older nettally; `nettally run` brings it up to date", path);
 	if (r < 0) {
@@ -70,6 +74,13 @@ void windows_close(struct windows **pw)
 	ledger_reader_close(&w->reader);
 	free(w);
 	*pw = NULL;
+}
+
+bool windows_are_current(const struct windows *w)
+{
+	struct stat st;
+
+	return stat(w->reader->path, &st) < 0 || (st.st_ino == w->opened.st_ino && st.st_dev == w->opened.st_dev);
 }
 
 const char *windows_ledger(const struct windows *w)

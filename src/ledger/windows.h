@@ -17,6 +17,7 @@ struct windows;
 
 int windows_open(struct windows **ret, const char *path, struct err *e);
 void windows_close(struct windows **w); /* accepts NULL */
+bool windows_are_current(const struct windows *w); /* false: another file is at the path now */
 const char *windows_ledger(const struct windows *w); /* its id, 32 hex digits */
 
 struct windows_cursor {
