@@ -71,7 +71,9 @@ static struct kernel_point *open_point(const struct bench *b, bool xdp, double *
 	const struct kernel_config cf = {
 		.interface = "near", .ifindex = if_nametoindex("near"), .linktype = LINKTYPE_ETHERNET, .xdp = xdp,
 	};
-	const struct kernel_form form = { .fields = { [TALLY_PARTY] = FIELD_BIT(FIELD_HOST) }, .keys_first = 1000, .rules = &rules };
+	const struct kernel_form form = {
+		.fields = { [TALLY_PARTY] = FIELD_BIT(FIELD_HOST) }, .keys_first = 1000, .rules = &rules,
+	};
 	struct kernel_point *k;
 	double begun = time_s(CLOCK_MONOTONIC);
 	struct err e;
@@ -163,7 +165,8 @@ int main(int argc, char **argv)
 		die(e.msg);
 	if (unshare(CLONE_NEWNET) < 0 || system("ip link add near type veth peer name far") != 0)
 		die("no network namespace");
-	printf("| hook | rules | kernel without, ns | with, ns | libpcap, ns | ratio | to open, ms |\n|---|---|---|---|---|---|---|\n");
+	printf("| hook | rules | kernel without, ns | with, ns | libpcap, ns | ratio | to open, ms |\n"
+	       "|---|---|---|---|---|---|---|\n");
 	for (int i = 3; i < (argc > 3 ? argc : 4); i++)
 		for (unsigned xdp = 0; xdp < 2; xdp++)
 			measure(f, argv[2], argc > 3 ? strtoul(argv[i], NULL, 10) : 100, xdp);

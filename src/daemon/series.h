@@ -4,8 +4,8 @@
  * Each series only ever grows. A key that gets a series begins at 0, what it had before stays in
  * `other`; a series that is given up goes into `other` whole. So all series of an account always
  * sum up to all that was booked. Rules are another matter: each that the account has keeps its series, and a rule
- * that it has no more, or whose expression changes, is forgotten; there is no `other` (a packet counts for many rules: no sum to keep). At most
- * `limit` series, `other` among them. Thread: the main loop's. */
+ * that it has no more, or whose expression changes, is forgotten; there is no `other` (a packet counts for many
+ * rules: no sum to keep). At most `limit` series, `other` among them. Thread: the main loop's. */
 #ifndef NETTALLY_DAEMON_SERIES_H
 #define NETTALLY_DAEMON_SERIES_H
 

@@ -90,8 +90,8 @@ void interface_balance(const struct interface_books *b, struct interface_balance
 {
 	/* What was filtered may be of one direction, that counts otherwise than the other. */
 	static const struct basis bases[] = {
-		{ false, false, false }, { true, true, true }, { true, false, false }, { true, false, true }, { false, true, false },
-		{ false, true, true },
+		{ false, false, false }, { true, true, true }, { true, false, false }, { true, false, true },
+		{ false, true, false }, { false, true, true },
 	};
 	bool known = directions_are_known(b);
 	int64_t best_distance = 0;

@@ -37,9 +37,9 @@ static void find_ledger(struct problems *p, const struct snapshot_ledger *l)
 static void find_rules(struct problems *p, const struct snapshot *s)
 {
 	for (size_t i = 0; i < s->rule_count; i++) {
-		const struct snapshot_rule *r = &s->rules[i];
+		const struct snapshot_rule *r = &s->rules[i], *before = i ? r - 1 : NULL;
 
-		if (!r->at_socket && (i == 0 || s->rules[i - 1].at_socket || strcmp(r->interface, s->rules[i - 1].interface) != 0))
+		if (!r->at_socket && (!before || before->at_socket || strcmp(r->interface, before->interface) != 0))
 			add(p, "a rule of account %s is not counted at %s: %s", r->account, r->interface, r->why);
 	}
 }

@@ -165,8 +165,8 @@ static void put_rules(FILE *to, const struct snapshot *s)
 		char text[512];
 
 		page_field(to, r->interface, 16);
-		snprintf(text, sizeof text, "%s: %.80s: %s: %s", r->account,
-			 s->strings ? strings_at(s->strings, r->rule) : "", r->at_socket ? "at a packet socket" : "not at all", r->why);
+		snprintf(text, sizeof text, "%s: %.80s: %s: %s", r->account, s->strings ? strings_at(s->strings, r->rule) : "",
+			 r->at_socket ? "at a packet socket" : "not at all", r->why);
 		page_text(to, text, PAGE_COLUMNS - 16);
 		fputc('\n', to);
 	}

@@ -97,7 +97,8 @@ def test_captures_replayed(bare_wire, tmp_path, pins, capture):
                 check_equal(of_direction(got, direction), read(tmp_path, tmp_path / path, basis), f"{direction}, {basis}: ")
 
 
-DEEP = [("all", ""), ("tcp", "tcp"), ("far", "tcp[1000] >= 0 and greater 2000"), ("far byte", "ether[1200] & 1 = 1 or ether[1200] & 1 = 0"),
+DEEP = [("all", ""), ("tcp", "tcp"), ("far", "tcp[1000] >= 0 and greater 2000"),
+        ("far byte", "ether[1200] & 1 = 1 or ether[1200] & 1 = 0"),
         ("long", "greater 1600"), ("by length", "ip[2:2] > 1000"), ("syn", "tcp[tcpflags] & tcp-syn != 0"),
         ("port", "port 5201"), ("six", "ip6 and tcp")]
 
@@ -131,8 +132,8 @@ def test_another_filter_under_load(wire, tmp_path, pins):
     """Every frame is either booked or filtered, all through reloads."""
     text = "account hosts { by = { host } every = 1d }\n"
     with Kernel(wire.right, tmp_path / "d", pins, text, more='filter = "udp"') as daemon:
-        load = wire.left.start([wire.tools / "send_frames", "--interface", "wire0", "--count", 200000, "--rate", 40000, "--size", 200,
-                                "--src", ends(1, 1)[0], "--dst", ends(1, 1, machine=1)[0]])
+        load = wire.left.start([wire.tools / "send_frames", "--interface", "wire0", "--count", 200000, "--rate", 40000,
+                                "--size", 200, "--src", ends(1, 1)[0], "--dst", ends(1, 1, machine=1)[0]])
         for expression in ("greater 300", "udp", "", "not ip"):
             daemon.reload_accounts(text, more=f'filter = "{expression}"' if expression else "")
             time.sleep(0.5)
@@ -284,8 +285,8 @@ def test_reload_under_load(wire, tmp_path, pins):
     """Rules come and go while frames come: what stays counts every frame once, all through."""
     stays = [("all", ""), ("udp", "udp"), ("big", "greater 150")]
     with Kernel(wire.right, tmp_path / "d", pins, account(tmp_path, stays, by="rule, direction")) as daemon:
-        load = wire.left.start([wire.tools / "send_frames", "--interface", "wire0", "--count", 400000, "--rate", 40000, "--size", 200,
-                                "--src", ends(1, 1)[0], "--dst", ends(1, 1, machine=1)[0]])
+        load = wire.left.start([wire.tools / "send_frames", "--interface", "wire0", "--count", 400000, "--rate", 40000,
+                                "--size", 200, "--src", ends(1, 1)[0], "--dst", ends(1, 1, machine=1)[0]])
         for turn in range(4):
             more = [(f"turn {turn}", f"udp port {turn}"), ("walks", "ip protochain 6")] if turn % 2 == 0 else []
             daemon.reload_accounts(account(tmp_path, [*more, *stays], by="rule, direction"))
