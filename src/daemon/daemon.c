@@ -24,6 +24,8 @@
 
 #define STOP_TIMEOUT_S 70 /* with the parts' time below systemd's own 90 s */
 #define PARTS_STOP_S 10
+#define READY_MOST_NS (10 * NS_PER_S)
+#define READY_STEP_NS (NS_PER_S / 50)
 #define RELOAD_AGAIN_NS (NS_PER_S / 10)
 #define NEVER_NS (INT64_C(100) * 365 * 86400 * NS_PER_S)
 #define CONTROL_DIR "/run/nettally"
@@ -48,6 +50,8 @@ struct daemon {
 	struct loop_io *links_io;
 	int links_fd;
 	struct loop_timer *watchdog;
+	struct loop_timer *ready;     /* until parts are ready, too */
+	int64_t ready_by_ns;
 	struct loop_timer *again;     /* a reload that waits for the one before */
 	bool interrupted, stopping;
 };
@@ -414,6 +418,31 @@ static void say_ready(struct daemon *d)
 	sd_notify(0, "READY=1");
 }
 
+static void on_ready(void *arg)
+{
+	struct daemon *d = arg;
+	struct clock clock = clock_system();
+
+	if (!d->stopping && parts_wait(d->parts) && clock.monotonic_ns(clock.arg) < d->ready_by_ns) {
+		loop_set_timer(d->loop, d->ready, READY_STEP_NS, 0);
+		return;
+	}
+	loop_remove_timer(d->loop, &d->ready);
+	say_ready(d);
+}
+
+/* It counts and serves from now on; that it is ready is said when tables are there that it started to read. */
+static int wait_ready(struct daemon *d, struct err *e)
+{
+	struct clock clock = clock_system();
+
+	d->ready_by_ns = clock.monotonic_ns(clock.arg) + READY_MOST_NS;
+	if (parts_wait(d->parts))
+		return loop_add_timer(d->loop, &d->ready, READY_STEP_NS, 0, on_ready, d, e);
+	say_ready(d);
+	return 0;
+}
+
 static int close_all(struct daemon *d, struct err *e)
 {
 	int r = 0;
@@ -457,10 +486,10 @@ int daemon_run(struct daemon_options *o, struct daemon_ended *ret, struct err *e
 		r = add_handlers(&d, e);
 	if (r == 0)
 		r = start_all(&d, e);
-	if (r == 0) {
-		say_ready(&d);
+	if (r == 0)
+		r = wait_ready(&d, e);
+	if (r == 0)
 		r = loop_run(d.loop, e);
-	}
 	ret->interrupted = d.interrupted;
 	if (close_all(&d, &closing) < 0 && r == 0) {
 		*e = closing;

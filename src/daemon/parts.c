@@ -79,6 +79,16 @@ void parts_reload(struct parts *p, const struct config *cf)
 			table[i]->reload(&p->at[i], &p->world, cf);
 }
 
+bool parts_wait(struct parts *p)
+{
+	bool any = false;
+
+	for (size_t i = 0; p && i < PARTS; i++)
+		if (p->at[i] && table[i]->waits)
+			any |= table[i]->waits(p->at[i]);
+	return any;
+}
+
 void parts_tick(struct parts *p, struct booking *b)
 {
 	for (size_t i = 0; p && i < PARTS; i++)

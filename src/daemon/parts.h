@@ -35,6 +35,9 @@ struct part_ops {
 	int (*start)(void *part, const struct parts_world *w, struct err *e); /* threads */
 	/* The new configuration is in force from now on; the old one is gone. */
 	void (*reload)(void **part, const struct parts_world *w, const struct config *cf);
+	/* True while what is counted should not be booked yet, because the part cannot say yet what it belongs to; NULL = never.
+	 * Ticks are left out meanwhile (at most 10 s, or the shortest window), and READY=1 waits as long. */
+	bool (*waits)(void *part);
 	/* A tick's booking is about to be given to the ledger: what goes with it. */
 	void (*tick)(void *part, struct booking *b);
 	void (*show)(void *part, struct snapshot *s); /* s->facts */
@@ -51,6 +54,7 @@ int parts_open(struct parts **ret, const struct parts_world *w, const struct con
 int parts_join(struct parts *p, struct pipeline *pipeline, struct err *e);
 int parts_start(struct parts *p, struct booker *booker, struct err *e);
 void parts_reload(struct parts *p, const struct config *cf);
+bool parts_wait(struct parts *p);                      /* accepts NULL, as the next */
 void parts_tick(struct parts *p, struct booking *b);   /* accepts NULL, as the next */
 void parts_show(struct parts *p, struct snapshot *s);
 bool parts_ask(struct parts *p, struct slice line, FILE *to); /* false: no part is meant */

@@ -290,12 +290,16 @@ static void set_timer(struct pipeline *p)
 	loop_set_timer(p->loop, p->timer, until_next_second(p), 0);
 }
 
-/* The ledger is behind: larger ticks cost it less. */
-static bool ledger_wants_rest(const struct pipeline *p)
+/* The ledger is behind: larger ticks cost it less. Or a part cannot say yet what is attributed to what. */
+static bool tick_may_wait(const struct pipeline *p)
 {
 	struct snapshot_ledger state;
 
-	if (!p->booker || monotonic_ns(p) - p->last_tick_ns >= p->plan->tick_most_s * NS_PER_S)
+	if (monotonic_ns(p) - p->last_tick_ns >= p->plan->tick_most_s * NS_PER_S)
+		return false;
+	if (parts_wait(p->parts))
+		return true;
+	if (!p->booker)
 		return false;
 	booker_state(p->booker, &state);
 	return state.pending_bookings > 1;
@@ -311,7 +315,7 @@ static void on_timer(void *arg)
 		pipeline_check_point(p, p->points[i]);
 	if (p->ticking)
 		return;
-	if (ledger_wants_rest(p))
+	if (tick_may_wait(p))
 		pipeline_show(p); /* its state at least is always fresh */
 	else
 		pipeline_begin_tick(p);

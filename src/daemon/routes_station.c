@@ -9,17 +9,22 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-/* Small tables are there before the first tick. What is larger comes while it counts: rings cannot wait for it. */
-#define FIRST_LOAD_WAIT_NS (NS_PER_S * 3 / 10)
-#define FIRST_LOAD_STEP_NS (NS_PER_S / 200)
+#define FIRST_LOAD_MOST_NS (10 * NS_PER_S)
 #define PEERS_SHOWN 200
 
 struct routes_station {
 	struct routes *routes;
 	struct attributor attributor;
+	int64_t loading_until_ns; /* for the first time; 0 = that is over */
 };
+
+static int64_t monotonic_ns(void)
+{
+	struct clock c = clock_system();
+
+	return c.monotonic_ns(c.arg);
+}
 
 struct routes *routes_station_routes(struct routes_station *s)
 {
@@ -86,23 +91,31 @@ static int start_part(void *part, const struct parts_world *w, struct err *e)
 {
 	struct routes_station *s = part;
 	struct routes_facts facts;
-	struct timespec step = { .tv_nsec = FIRST_LOAD_STEP_NS };
 	int r = routes_start(s->routes, e);
 
 	(void)w;
-	for (int64_t waited_ns = 0; r == 0 && waited_ns < FIRST_LOAD_WAIT_NS; waited_ns += FIRST_LOAD_STEP_NS) {
-		if (routes_is_loaded(s->routes))
-			break;
-		nanosleep(&step, NULL);
-		routes_tick(s->routes);
-	}
 	if (r < 0)
 		return r;
+	s->loading_until_ns = monotonic_ns() + FIRST_LOAD_MOST_NS;
 	routes_facts(s->routes, &facts);
 	if (facts.listen[0])
 		log_notice("bmp: routers connect at %s", facts.listen);
-	take_over(s);
 	return 0;
+}
+
+/* Until every file was tried once, and what routers said before is in force again. */
+static bool waits(void *part)
+{
+	struct routes_station *s = part;
+
+	if (!s->loading_until_ns)
+		return false;
+	take_over(s);
+	if (!routes_is_loaded(s->routes) && monotonic_ns() < s->loading_until_ns)
+		return true;
+	take_over(s);
+	s->loading_until_ns = 0;
+	return false;
 }
 
 static void reload_part(void **part, const struct parts_world *w, const struct config *cf)
@@ -237,6 +250,7 @@ const struct part_ops routes_part = {
 	.open = open_part,
 	.join = join_part,
 	.start = start_part,
+	.waits = waits,
 	.reload = reload_part,
 	.tick = tick_part,
 	.show = show_part,
