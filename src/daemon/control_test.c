@@ -205,6 +205,60 @@ static void test_stale_socket_is_replaced(void **state)
 	close(fd);
 }
 
+/* An answer that is made as it is taken: much longer than what a socket holds. */
+#define STREAM_PIECES 200
+#define STREAM_PIECE 10000
+
+struct stream {
+	unsigned made;
+	int closed;
+};
+
+static int next_piece(void *arg, FILE *to)
+{
+	struct stream *s = arg;
+
+	for (unsigned i = 0; i < STREAM_PIECE; i++)
+		fputc('a' + (int)(s->made % 26), to);
+	return ++s->made < STREAM_PIECES;
+}
+
+static void close_stream(void *arg)
+{
+	((struct stream *)arg)->closed++;
+}
+
+static int ask_stream(void *arg, struct slice line, struct control_stream *ret)
+{
+	assert_memory_equal(line.at, "many words", line.len);
+	*ret = (struct control_stream){ next_piece, close_stream, arg };
+	return 0;
+}
+
+static void test_stream(void **state)
+{
+	static const struct control_words words = { "many", ask_stream };
+	struct fixture *f = *state;
+	struct stream s = { 0 };
+	char *text = malloc(STREAM_PIECES * STREAM_PIECE + 2);
+	int fd;
+
+	assert_non_null(text);
+	assert_int_equal(control_add_words(f->control, &words, &s), 0);
+	fd = connect_to(f->path);
+	assert_int_equal(send(fd, "many words\n", 11, 0), 11);
+	assert_int_equal(read_all(fd, text, STREAM_PIECES * STREAM_PIECE + 2), STREAM_PIECES * STREAM_PIECE);
+	for (unsigned i = 0; i < STREAM_PIECES; i++)
+		assert_int_equal(text[i * STREAM_PIECE], 'a' + (int)(i % 26));
+	free(text);
+	fd = connect_to(f->path); /* who goes away ends its stream */
+	assert_int_equal(send(fd, "many words\n", 11, 0), 11);
+	close(fd);
+	for (unsigned i = 0; i < 100 && s.closed < 2; i++)
+		usleep(10000);
+	assert_int_equal(s.closed, 2);
+}
+
 /* A file that is no socket is nobody's to remove. */
 static void test_other_files_stay(void **state)
 {
@@ -231,6 +285,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_limits, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_mode_and_second_daemon, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_stale_socket_is_replaced, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_stream, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_other_files_stay, set_up, tear_down),
 	};
 
