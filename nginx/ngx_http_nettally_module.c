@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ngx_http_nettally_module.c -- tells nettally of what nginx delivered, as TCP itself has counted it.
  *
- * At the end of each request the connection's totals are read from the kernel (TCP_INFO), and what they grew by since the
- * last reading is added to a report. Once more when the connection closes: nginx has closed its descriptor by then, so a
- * duplicate is kept for this reading. So the reports of a connection sum to its totals.
+ * The end of a request is noted with what nginx wrote for it. Once a second, and when the connection closes, the connection's
+ * totals are read from the kernel (TCP_INFO); what they grew by since the last reading is divided among the requests noted
+ * since, by what was written for each: so the reports of a connection sum to its totals. nginx has closed its descriptor when
+ * it tells of a connection's end; a duplicate is kept for the last reading.
  *
  * Bytes are payload of TCP that was sent, each once: headers, TLS and HTTP/2 framing included, what was never sent left
  * out. Only at the end of a healthy connection what TCP still holds is counted as well: it will be sent. */
@@ -19,6 +20,7 @@
 #define FLUSH_MS 1000
 #define FLUSH_ROUNDS 4 /* after the last request, to say how much there was */
 #define TYPE_MAX 32
+#define NOTES_MAX 4     /* kinds of requests of a connection between two readings; for one more there is one more reading */
 #define SECRET_MAX 4096
 
 /* A daemon that reports go to. */
@@ -35,6 +37,7 @@ struct main_conf {
 	ngx_uint_t on;                    /* somewhere */
 	ngx_event_t flush;
 	ngx_uint_t rounds;                /* of it that are to come, if nothing new is added */
+	ngx_queue_t noted;                /* struct account with notes */
 	ngx_connection_t flush_data;      /* that nginx wants with an event */
 };
 
@@ -48,38 +51,29 @@ struct loc_conf {
 	ngx_http_complex_value_t *type;
 };
 
-/* A connection that was reported at least once. */
+/* Requests of one kind since the last reading. */
+struct note {
+	struct destination *to;           /* NULL = not to be told */
+	struct sockaddr_storage client;
+	char type[TYPE_MAX + 1];
+	uint64_t requests, written, duration_us;
+};
+
+/* A connection that had a request. */
 struct account {
+	ngx_queue_t queue;                /* in main_conf.noted while there are notes */
 	ngx_connection_t *c;
 	struct main_conf *main;
 	int fd;                           /* a duplicate, once there is something to tell; -1 = none, or none was to be had */
 	struct tcp_totals told;           /* up to the last reading */
 	struct sockaddr *proxied;         /* the address of the proxy protocol; NULL = none */
 	unsigned asked:1;                 /* whether there is one */
-	/* of the last request, for what comes after it; `to` NULL = that is not to be told */
-	struct destination *to;
-	struct sockaddr_storage client;
-	char type[TYPE_MAX + 1];
+	unsigned count;
+	struct note notes[NOTES_MAX];
+	struct note last;                 /* of those before, for what comes after it */
 };
 
 extern ngx_module_t ngx_http_nettally_module;
-
-static void on_flush(ngx_event_t *ev)
-{
-	struct main_conf *m = ev->data ? ((ngx_connection_t *)ev->data)->data : NULL;
-	struct destination **to = m->destinations.elts;
-
-	m->rounds = m->rounds > 0 ? m->rounds - 1 : 0;
-	for (ngx_uint_t i = 0; i < m->destinations.nelts; i++) {
-		if (!to[i]->report)
-			continue;
-		if (nettally_report_pending(to[i]->report) > 0)
-			m->rounds = FLUSH_ROUNDS;
-		(void)nettally_report_flush(to[i]->report);
-	}
-	if (m->rounds > 0)
-		ngx_add_timer(ev, FLUSH_MS);
-}
 
 static void add(struct main_conf *m, struct destination *to, const struct nettally_delivery *d)
 {
@@ -91,45 +85,121 @@ static void add(struct main_conf *m, struct destination *to, const struct nettal
 		ngx_add_timer(&m->flush, FLUSH_MS);
 }
 
-/* What grew since the last reading, into *d; 0 = nothing. */
-static int take_difference(struct tcp_totals *told, const struct tcp_totals *now, struct nettally_delivery *d)
+/* What grew since the last reading. */
+static void take_difference(struct tcp_totals *told, const struct tcp_totals *now, struct nettally_delivery *d)
 {
 	d->bytes = now->bytes > told->bytes ? now->bytes - told->bytes : 0;
 	d->packets = now->packets - told->packets;
 	d->retransmits = now->retransmits - told->retransmits;
 	d->rtt_us = now->rtt_us;
-	if (now->bytes > told->bytes)
-		told->bytes = now->bytes;
-	told->packets = now->packets;
-	told->retransmits = now->retransmits;
-	return d->bytes || d->packets || d->retransmits;
+	*told = *now;
+}
+
+/* `part` of `whole` parts. */
+static uint64_t share(uint64_t of, uint64_t part, uint64_t whole)
+{
+	return whole ? (uint64_t)((double)of * (double)part / (double)whole) : 0;
+}
+
+/* A note's share of what is left in *d, which `written` bytes are for. Whole numbers come out whole: where everything that
+ * was written was sent, bytes are what was written. */
+static void tell(struct account *a, const struct note *n, uint64_t written, struct nettally_delivery *d)
+{
+	struct nettally_delivery own = {
+		.client = (const struct sockaddr *)&n->client, .server = a->c->local_sockaddr, .type = n->type,
+		.bytes = d->bytes == written ? n->written : share(d->bytes, n->written, written),
+		.packets = share(d->packets, n->written, written), .retransmits = share(d->retransmits, n->written, written),
+		.requests = n->requests, .duration_us = n->duration_us, .rtt_us = d->rtt_us,
+	};
+
+	if (written <= n->written) { /* the last one: all the rest */
+		own.bytes = d->bytes;
+		own.packets = d->packets;
+		own.retransmits = d->retransmits;
+	}
+	d->bytes -= own.bytes;
+	d->packets -= own.packets;
+	d->retransmits -= own.retransmits;
+	if (own.packets < own.retransmits)
+		own.packets = own.retransmits; /* a SYN or FIN, that has no payload */
+	if (n->to && n->to->report && (own.requests || own.packets))
+		add(a->main, n->to, &own);
+}
+
+static void settle(struct account *a, const struct tcp_totals *now, uint64_t more)
+{
+	struct nettally_delivery d = { 0 };
+	uint64_t written = 0;
+
+	take_difference(&a->told, now, &d);
+	d.bytes += more;
+	d.packets += now->mss ? (more + now->mss - 1) / now->mss : more > 0;
+	if (a->count == 0) {
+		a->last.requests = a->last.written = a->last.duration_us = 0;
+		tell(a, &a->last, 0, &d);
+		return;
+	}
+	for (unsigned i = 0; i < a->count; i++)
+		written += a->notes[i].written;
+	for (unsigned i = 0; i < a->count; i++) {
+		uint64_t own = a->notes[i].written;
+
+		tell(a, &a->notes[i], i + 1 < a->count ? written : own, &d);
+		written -= own;
+	}
+	a->last = a->notes[a->count - 1];
+	a->count = 0;
+	ngx_queue_remove(&a->queue);
+}
+
+static void read_and_settle(struct account *a)
+{
+	struct tcp_totals now;
+
+	if (tcp_totals_read(a->c->fd, &now) == 0)
+		settle(a, &now, 0);
+}
+
+static void on_flush(ngx_event_t *ev)
+{
+	struct main_conf *m = ((ngx_connection_t *)ev->data)->data;
+	struct destination **to = m->destinations.elts;
+
+	while (!ngx_queue_empty(&m->noted)) {
+		struct account *a = ngx_queue_data(ngx_queue_head(&m->noted), struct account, queue);
+		struct tcp_totals now = a->told;
+
+		(void)tcp_totals_read(a->c->fd, &now);
+		settle(a, &now, 0);
+	}
+	m->rounds = m->rounds > 0 ? m->rounds - 1 : 0;
+	for (ngx_uint_t i = 0; i < m->destinations.nelts; i++) {
+		if (!to[i]->report)
+			continue;
+		if (nettally_report_pending(to[i]->report) > 0)
+			m->rounds = FLUSH_ROUNDS;
+		(void)nettally_report_flush(to[i]->report);
+	}
+	if (m->rounds > 0 && !ev->timer_set)
+		ngx_add_timer(ev, FLUSH_MS);
 }
 
 /* The connection ends: nginx's own descriptor is closed, TCP goes on with what it has when ours is, too. */
 static void on_close(void *data)
 {
 	struct account *a = data;
-	struct nettally_delivery d = { .client = (struct sockaddr *)&a->client, .server = a->c->local_sockaddr, .type = a->type };
-	struct tcp_totals now;
+	struct tcp_totals now = a->told;
 	int fd = a->fd;
 
-	if (fd < 0)
+	if (fd < 0 && a->count == 0)
 		return;
 	a->fd = -1;
-	if (tcp_totals_read(fd, &now) == 0 && a->to && a->to->report) {
-		int grew = take_difference(&a->told, &now, &d);
-
-		if (now.alive && !a->c->error && now.unsent) {
-			d.bytes += now.unsent;
-			d.packets += (now.unsent + now.mss - 1) / (now.mss ? now.mss : 1);
-			grew = 1;
-		}
-		if (d.packets < d.retransmits)
-			d.packets = d.retransmits;
-		if (grew && d.packets)
-			add(a->main, a->to, &d);
-	}
-	close(fd);
+	if (fd < 0 || tcp_totals_read(fd, &now) < 0)
+		settle(a, &now, 0); /* no descriptor was left for this: requests at least are told */
+	else
+		settle(a, &now, now.alive && !a->c->error ? now.unsent : 0);
+	if (fd >= 0)
+		close(fd);
 }
 
 static ngx_connection_t *connection_of(ngx_http_request_t *r)
@@ -187,7 +257,8 @@ static struct account *open_account(ngx_connection_t *c, struct main_conf *m)
 	return a;
 }
 
-static void remember(struct account *a, ngx_http_request_t *r, struct loc_conf *conf)
+/* Whom and what this request is for. */
+static void describe(struct note *n, struct account *a, ngx_http_request_t *r, struct loc_conf *conf)
 {
 	ngx_connection_t *seen = r->connection; /* of a stream: its own, and realip's */
 	struct sockaddr *client = seen->sockaddr;
@@ -203,13 +274,27 @@ static void remember(struct account *a, ngx_http_request_t *r, struct loc_conf *
 		client = a->proxied;
 		len = client->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
 	}
-	ngx_memcpy(&a->client, client, ngx_min((size_t)len, sizeof a->client));
+	ngx_memcpy(&n->client, client, ngx_min((size_t)len, sizeof n->client));
 	if (conf->type && ngx_http_complex_value(r, conf->type, &type) != NGX_OK)
 		type.len = 0;
 	type.len = ngx_min(type.len, TYPE_MAX);
-	ngx_memcpy(a->type, type.data, type.len);
-	a->type[type.len] = '\0';
-	a->to = conf->to;
+	ngx_memcpy(n->type, type.data, type.len);
+	n->to = conf->to;
+}
+
+/* One of the same kind; NULL = there is none, and no room. */
+static struct note *find_note(struct account *a, const struct note *wanted)
+{
+	for (unsigned i = 0; i < a->count; i++)
+		if (ngx_memcmp(&a->notes[i], wanted, offsetof(struct note, requests)) == 0)
+			return &a->notes[i];
+	if (a->count == NOTES_MAX)
+		return NULL;
+	if (a->count == 0) {
+		ngx_queue_insert_tail(&a->main->noted, &a->queue);
+	}
+	a->notes[a->count] = *wanted;
+	return &a->notes[a->count++];
 }
 
 static uint64_t duration_us(const ngx_http_request_t *r)
@@ -226,30 +311,31 @@ static ngx_int_t on_log(ngx_http_request_t *r)
 	struct srv_conf *srv = ngx_http_get_module_srv_conf(r, ngx_http_nettally_module);
 	struct loc_conf *conf = ngx_http_get_module_loc_conf(r, ngx_http_nettally_module);
 	ngx_connection_t *c = connection_of(r);
-	struct nettally_delivery d = { .requests = 1 };
-	struct tcp_totals now;
+	struct note wanted, *n;
 	struct account *a;
-	int on = conf->on && conf->to->report;
 
 	if (r != r->main)
 		return NGX_OK;
 	a = find_account(c);
 	if (!a && srv->on)
 		a = open_account(c, m);
-	if (!a || tcp_totals_read(c->fd, &now) < 0)
+	if (!a)
 		return NGX_OK;
-	if (on)
-		remember(a, r, conf);
-	(void)take_difference(&a->told, &now, &d);
-	if (!on) { /* not to be told, nor with a later one */
-		a->to = NULL;
-		return NGX_OK;
+	ngx_memzero(&wanted, sizeof wanted);
+	if (conf->on && conf->to->report)
+		describe(&wanted, a, r, conf); /* else it takes its share of the connection's, which is not told */
+	n = find_note(a, &wanted);
+	if (!n) {
+		read_and_settle(a);
+		n = find_note(a, &wanted);
 	}
-	d.client = (struct sockaddr *)&a->client;
-	d.server = c->local_sockaddr;
-	d.type = a->type;
-	d.duration_us = duration_us(r);
-	add(m, a->to, &d);
+	if (!n)
+		return NGX_OK;
+	n->requests++;
+	n->written += (uint64_t)(r->connection->sent > 0 ? r->connection->sent : 0);
+	n->duration_us += duration_us(r);
+	if (!m->flush.timer_set && !ngx_exiting)
+		ngx_add_timer(&m->flush, FLUSH_MS);
 	return NGX_OK;
 }
 
@@ -267,6 +353,7 @@ static ngx_int_t open_reports(ngx_cycle_t *cycle)
 	m->flush.data = &m->flush_data;
 	m->flush.log = cycle->log;
 	m->flush.cancelable = 1; /* a worker that ends does not wait for it */
+	ngx_queue_init(&m->noted);
 	to = m->destinations.elts;
 	for (ngx_uint_t i = 0; i < m->destinations.nelts; i++) {
 		struct nettally_report_options o = {

@@ -104,8 +104,8 @@ static int take_word(struct words *w, char *word, struct err *e)
 {
 	struct nettally_delivery *d = &w->d;
 	const struct { const char *name; uint64_t *to; } numbers[] = {
-		{ "bytes", &d->bytes }, { "packets", &d->packets }, { "retransmits", &d->retransmits }, { "requests", &d->requests },
-		{ "duration", &d->duration_us }, { "rtt", &d->rtt_us },
+		{ "bytes", &d->bytes }, { "packets", &d->packets }, { "retransmits", &d->retransmits },
+		{ "requests", &d->requests }, { "duration", &d->duration_us }, { "rtt", &d->rtt_us },
 	};
 	char *value = strchr(word, '=');
 
@@ -123,8 +123,8 @@ static int take_word(struct words *w, char *word, struct err *e)
 		return 0;
 	}
 	if (strcmp(word, "client") != 0 && strcmp(word, "server") != 0)
-		return err_set(e, -EINVAL, "'%.60s': there are client, server, type, bytes, packets, retransmits, requests, duration, rtt",
-			       word);
+		return err_set(e, -EINVAL, "'%.60s': there are client, server, type, bytes, packets, retransmits, requests, "
+			       "duration, rtt", word);
 	if (parse_address(word[0] == 'c' ? &w->client : &w->server, value) < 0)
 		return err_set(e, -EINVAL, "%s=%.60s: write an IPv4 or IPv6 address", word, value);
 	*(word[0] == 'c' ? &w->has_client : &w->has_server) = true;

@@ -136,7 +136,9 @@ static int part_open(void **ret, const struct parts_world *w, const struct confi
 
 static int open_source(struct source **ret, const struct feed_setting *s, struct tables *first, void *arg, struct err *e)
 {
-	const struct report_source_config cf = { .strings = s->strings, .clock = s->clock, .ready = s->ready, .arg = s->ready_arg };
+	const struct report_source_config cf = {
+		.strings = s->strings, .clock = s->clock, .ready = s->ready, .arg = s->ready_arg,
+	};
 	struct reports_part *p = arg;
 	int err = report_source_open(ret, &cf, first, e);
 
@@ -224,7 +226,7 @@ static void part_show(void *part, struct snapshot *s)
 	fact_number(row, "kernel_dropped_datagrams", FACT_COUNTER, c->kernel_dropped, "the socket's buffer was full");
 	fact_number(row, "malformed_records", FACT_COUNTER, c->malformed_records, "that malformed datagrams said they had");
 	fact_number(row, "missing_datagrams", FACT_COUNTER, c->gaps.missing_datagrams, "in gaps of the numbering");
-	fact_number(row, "missing_records", FACT_COUNTER, c->gaps.missing_records, "in gaps of the numbering; lost = missing - late");
+	fact_number(row, "missing_records", FACT_COUNTER, c->gaps.missing_records, "in gaps; lost = missing - late");
 	fact_number(row, "late_datagrams", FACT_COUNTER, c->gaps.late_datagrams, "of the missing ones, those that came late");
 	fact_number(row, "late_records", FACT_COUNTER, c->gaps.late_records, "of the missing ones, those that came late");
 	fact_number(row, "other_type_records", FACT_COUNTER, shown->types_other, "booked under the type `other`: too many types");

@@ -2,7 +2,8 @@
 /* receiver.h -- judges report datagrams of both protocols, one by one: book it, or count why not.
  *
  * What is not signed costs a look-up of its key and one HMAC at most, and is never answered. A datagram is booked whole or
- * not at all, by receiver_flush() at the latest. Every one that is handed in is in exactly one of `booked_datagrams` and `refused`.
+ * not at all, by receiver_flush() at the latest. Every one that is handed in is in exactly one of `booked_datagrams` and
+ * `refused`.
  * Thread: one at a time. */
 #ifndef NETTALLY_REPORTS_RECEIVER_H
 #define NETTALLY_REPORTS_RECEIVER_H

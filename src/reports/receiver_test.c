@@ -276,7 +276,8 @@ static void reasons_have_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(booked), cmocka_unit_test(refused), cmocka_unit_test(the_old_protocol), cmocka_unit_test(old_ones_gather),
+		cmocka_unit_test(booked), cmocka_unit_test(refused), cmocka_unit_test(the_old_protocol),
+		cmocka_unit_test(old_ones_gather),
 		cmocka_unit_test(keys_are_exchanged), cmocka_unit_test(reasons_have_names),
 	};
 

@@ -192,7 +192,8 @@ static void mistakes(void **state)
 		int want;
 	} cases[] = {
 		{ "", "x", NULL, -EINVAL }, { ":1", "x", NULL, -EINVAL }, { "[::1", "x", NULL, -EINVAL },
-		{ "[::1]x", "x", NULL, -EINVAL }, { "127.0.0.1:", "x", NULL, -EINVAL }, { "127.0.0.1:123456", "x", NULL, -EINVAL },
+		{ "[::1]x", "x", NULL, -EINVAL }, { "127.0.0.1:", "x", NULL, -EINVAL },
+		{ "127.0.0.1:123456", "x", NULL, -EINVAL },
 		{ "127.0.0.1:x", "x", NULL, -EHOSTUNREACH }, { "127.0.0.1:1", "", NULL, -EINVAL },
 		{ "127.0.0.1:1", "123456789012345678901234567890123", NULL, -EINVAL },
 		{ "127.0.0.1:1", "a\nb", NULL, -EINVAL }, { "127.0.0.1:1", "x", "/nowhere/key", -ENOENT },

@@ -117,8 +117,8 @@ def test_the_kernel_agrees_on_aborted_downloads(lab):
 
 
 def test_tls_and_http2(lab):
-    run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=x",
-         "-keyout", lab.folder / "tls.key", "-out", lab.folder / "tls.pem"])
+    run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-subj", "/CN=x", "-keyout", lab.folder / "tls.key", "-out", lab.folder / "tls.pem"])
     lab.file("large", 2000000)
     lab.file("small", 2000)
     lab.nginx(listen="listen 192.0.2.1:8443 ssl http2;",
@@ -150,7 +150,8 @@ def test_realip_and_proxy_protocol(lab):
     lab.curl("--haproxy-protocol", f"http://{SERVER}:8081/small")
     for port, client in (("8081", "203.0.113.5"), ("8082", "203.0.113.6")):
         request = f"PROXY TCP4 {client} 192.0.2.1 1234 80\r\nGET /small HTTP/1.0\r\n\r\n"
-        lab.run("client", ["bash", "-c", f"exec 3<>/dev/tcp/{SERVER}/{port}; printf %s '{request}' >&3; timeout 5 cat <&3 >/dev/null"])
+        lab.run("client", ["bash", "-c", f"exec 3<>/dev/tcp/{SERVER}/{port}; printf %s '{request}' >&3; "
+                                         "timeout 5 cat <&3 >/dev/null"])
     rows = {r["host"]: r["requests"] for r in lab.stop()}
     assert rows == {"198.51.100.77": 1, "2001:db8:77::1": 1, CLIENT: 1, "203.0.113.5": 1, "203.0.113.6": 1}
 
@@ -175,7 +176,7 @@ def test_upstream_errors_and_locations(lab):
 def test_no_report_is_lost_when_workers_end(lab, how):
     lab.file("small", 1000)
     lab.nginx(workers=2)
-    done = lab.run("client", ["curl", "-s", *SIZES, *sum((["-o", "/dev/null", f"http://{SERVER}:8080/small"] for _ in range(30)), [])])
+    done = lab.run("client", ["curl", "-s", *SIZES, *["-o", "/dev/null", f"http://{SERVER}:8080/small"] * 30])
     lab.stop_nginx(signal.SIGQUIT if how == "graceful" else signal.SIGTERM)
     lab.daemon.stop()
     assert lab.daemon.total("requests") == 30
@@ -186,8 +187,8 @@ def test_wrk_and_a_reload(lab):
     lab.file("small", 1000)
     lab.nginx(workers=2, http="access_log off;")
     each = transferred(lab.curl(*SIZES, f"http://{SERVER}:8080/small").stdout)
-    wrk = subprocess.Popen(lab.inside("client", ["wrk", "-t1", "-c20", "-d3", f"http://{SERVER}:8080/small"]), stdout=subprocess.PIPE,
-                           text=True)
+    wrk = subprocess.Popen(lab.inside("client", ["wrk", "-t1", "-c20", "-d3", f"http://{SERVER}:8080/small"]),
+                           stdout=subprocess.PIPE, text=True)
     time.sleep(1)
     lab.web.send_signal(signal.SIGHUP)
     text = wrk.communicate(timeout=30)[0]

@@ -100,7 +100,8 @@ def cut(count):
 
 WRONG = {
     "forged": (lambda s: Session("another secret").datagram([("1.2.3.4", 1, 1, 1, 1)]), "unknown_key"),
-    "changed": (lambda s: (lambda d: d[:70] + bytes([d[70] ^ 1]) + d[71:])(s.datagram([("1.2.3.4", 1, 1, 1, 1)])), "bad_signature"),
+    "changed": (lambda s: (lambda d: d[:70] + bytes([d[70] ^ 1]) + d[71:])(s.datagram([("1.2.3.4", 1, 1, 1, 1)])),
+                "bad_signature"),
     "stale": (lambda s: s.datagram([("1.2.3.4", 1, 1, 1, 1)], shift_s=-61), "stale"),
     "from the future": (lambda s: s.datagram([("1.2.3.4", 1, 1, 1, 1)], shift_s=62), "stale"),
     "cut by a byte": (lambda s: s.datagram([("1.2.3.4", 1, 1, 1, 1)])[:-1], "bad_signature"),
@@ -242,9 +243,7 @@ def test_booked_and_lost_are_all_that_was_sent(daemon, protocol):
     time.sleep(2.5)
     said = daemon.reports()
     daemon.stop()
-    refused = sum(v for k, v in said.items() if k in ("bad_length", "bad_format", "bad_signature", "unknown_key", "stale", "replayed",
-                                                       "malformed", "no_room", "bad_version"))
-    assert refused == 0
+    assert said["datagrams"] == said["booked_datagrams"]
     if protocol == "old":
         lost = said["kernel_dropped_datagrams"] + sent["unsent"]
     else:
