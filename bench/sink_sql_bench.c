@@ -58,10 +58,11 @@ static uint64_t number_of(uint64_t window, uint64_t key, uint64_t column)
 
 static size_t party_text(char text[static 64], const struct column_map *m, uint64_t key)
 {
+	const unsigned bytes[4] = { key >> 24 & 255, key >> 16 & 255, key >> 8 & 255, key & 255 };
+
 	if (m->field == FIELD_MAC)
-		return (size_t)snprintf(text, 64, "02:00:%02x:%02x:%02x:%02x", (unsigned)(key >> 24 & 255), (unsigned)(key >> 16 & 255),
-					(unsigned)(key >> 8 & 255), (unsigned)(key & 255));
-	return (size_t)snprintf(text, 64, "10.%u.%u.%u", (unsigned)(key >> 16 & 255), (unsigned)(key >> 8 & 255), (unsigned)(key & 255));
+		return (size_t)snprintf(text, 64, "02:00:%02x:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2], bytes[3]);
+	return (size_t)snprintf(text, 64, "10.%u.%u.%u", bytes[1], bytes[2], bytes[3]);
 }
 
 static void fill_cell(struct made_batch *m, size_t i, const struct sink_window *w)

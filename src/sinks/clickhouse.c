@@ -6,8 +6,7 @@
  * version, which takes the place of what had arrived (clickhouse_schema.h). The cursor stays in the ledger. */
 #include "base/clock.h"
 #include "base/fault.h"
-#include "sinks/clickhouse_schema.h"
-#include "sinks/http_sink.h"
+#include "sinks/clickhouse_server.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -25,81 +24,7 @@ static const struct sink_option options[] = {
 	{ 0 },
 };
 
-/* A table of the target. */
-struct target {
-	const struct sink_table *table;
-	struct ch_columns columns;
-	bool has_version, has_node, is_distributed, has_grade[CH_GRADES];
-	struct sql_buffer rows;
-	uint64_t rows_sent;  /* in this write() */
-};
-
-struct clickhouse {
-	const struct sink_config *cf;
-	struct sink_context cx;
-	struct http_sink *http;
-	struct ch_dialect dialect;
-	struct target *targets; /* as cf->tables */
-	uint64_t version;       /* of the last write */
-	int64_t dropped_day;    /* when old partitions were last looked for */
-};
-
-/* ---- statements ---- */
-
-/* Also a server that answers 200 and an exception behind it: only a whole answer is waited for. */
-static const char settings[] = "/?wait_end_of_query=1&insert_distributed_sync=1&load_balancing=in_order";
-
-static int code_of(const char *answer, int usual)
-{
-	static const struct {
-		unsigned code; /* src/Common/ErrorCodes.cpp */
-		int is;
-	} codes[] = {
-		{ 192, -EACCES }, { 193, -EACCES }, { 194, -EACCES }, { 195, -EACCES }, { 291, -EACCES },
-		{ 497, -EACCES }, { 516, -EACCES }, { 243, -ENOSPC },
-	};
-	unsigned code;
-
-	if (sscanf(answer, "Code: %u", &code) != 1)
-		return usual;
-	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
-		if (codes[i].code == code)
-			return codes[i].is;
-	/* the types come from the catalog: what is wrong is not the rows but the table, and open() looks again */
-	return usual == -ENOSPC ? usual : -EAGAIN;
-}
-
-static int send_request(struct clickhouse *c, const struct http_request *rq, struct http_answer *ret, struct err *e)
-{
-	struct http_answer a;
-	int r = http_sink_send(c->http, rq, &a, e);
-
-	if (r < 0)
-		return err_prefix(e, r, "clickhouse %s", c->cf->name);
-	r = http_sink_status(c->http, &a, e);
-	if (r == 0 && strncmp(a.body, "Code: ", 6) == 0)
-		r = err_set(e, -EAGAIN, "%.*s", (int)strcspn(a.body, "\n"), a.body);
-	if (r < 0)
-		return err_prefix(e, code_of(a.body, r == -EINVAL ? -EAGAIN : r), "clickhouse %s", c->cf->name);
-	if (ret)
-		*ret = a;
-	return 0;
-}
-
-/* Frees the statement. */
-static int ask(struct clickhouse *c, struct sql_buffer *sql, struct http_answer *ret, struct err *e)
-{
-	struct http_request rq = { .path = settings, .content_type = "text/plain; charset=utf-8" };
-	int r;
-
-	rq.body = sql_text(sql);
-	rq.body_bytes = sql->len;
-	r = rq.body ? send_request(c, &rq, ret, e) : err_set(e, -ENOMEM, "clickhouse %s: out of memory", c->cf->name);
-	sql_buffer_free(sql);
-	return r;
-}
-
-/* ---- open ---- */
+/* ---- the config ---- */
 
 static int check(const struct sink_config *cf, unsigned *ret_line, struct err *e)
 {
@@ -123,6 +48,8 @@ static int check(const struct sink_config *cf, unsigned *ret_line, struct err *e
 	return r;
 }
 
+/* ---- open ---- */
+
 static void sink_close(void *sink)
 {
 	struct clickhouse *c = sink;
@@ -134,198 +61,6 @@ static void sink_close(void *sink)
 	free(c->targets);
 	http_sink_close(&c->http);
 	free(c);
-}
-
-static int read_version(struct clickhouse *c, struct err *e)
-{
-	struct sql_buffer sql = { 0 };
-	struct http_answer a;
-	unsigned major, minor;
-
-	sql_add(&sql, "SELECT version()");
-	int r = ask(c, &sql, &a, e);
-	if (r < 0)
-		return r;
-	if (sscanf(a.body, "%u.%u", &major, &minor) != 2)
-		return err_set(e, -EAGAIN, "clickhouse %s: what answers there is no ClickHouse", c->cf->name);
-	c->dialect.is_old = major < 20 || (major == 20 && minor < 3);
-	return 0;
-}
-
-static int make_grade(struct clickhouse *c, const struct sink_table *t, enum ch_grade g, struct err *e)
-{
-	struct sql_buffer sql = { 0 };
-
-	ch_schema_table(&sql, &c->dialect, t, g);
-	int r = ask(c, &sql, NULL, e);
-	if (r == 0 && c->dialect.cluster) {
-		ch_schema_distributed(&sql, &c->dialect, t, g);
-		r = ask(c, &sql, NULL, e);
-	}
-	return r;
-}
-
-/* The engine of a table, "" where there is none. */
-static int engine_of(struct clickhouse *c, const struct sink_table *t, enum ch_grade g, char ret[static CH_TYPE_MAX],
-		     struct err *e)
-{
-	char name[CH_NAME_MAX + 16];
-	struct sql_buffer sql = { 0 };
-	struct http_answer a;
-
-	ch_table_name(name, t, g);
-	sql_add(&sql, "SELECT engine FROM system.tables WHERE database = ");
-	ch_add_literal(&sql, c->dialect.database);
-	sql_add(&sql, " AND name = ");
-	ch_add_literal(&sql, name);
-	int r = ask(c, &sql, &a, e);
-	if (r == 0)
-		snprintf(ret, CH_TYPE_MAX, "%.*s", (int)strcspn(a.body, "\n"), a.body);
-	return r;
-}
-
-/* The roll-ups first: where the records' table is, they are, too. */
-static int make_table(struct clickhouse *c, const struct sink_table *t, struct err *e)
-{
-	struct sql_buffer sql = { 0 };
-	int r;
-
-	ch_schema_database(&sql, &c->dialect);
-	r = ask(c, &sql, NULL, e);
-	for (enum ch_grade g = CH_DAYS; g > CH_RECORDS && r == 0; g--)
-		if (ch_has_grade(t, g) && sink_number(c->cf, "rollups"))
-			r = make_grade(c, t, g, e);
-	return r < 0 ? r : make_grade(c, t, CH_RECORDS, e);
-}
-
-static int map_column(struct target *g, const char *name, const char *type, struct err *e)
-{
-	const struct columns *c = &g->table->columns;
-	struct ch_column col = { 0 };
-	size_t i = 0;
-
-	while (i < c->count && strcmp(c->at[i].alias, name) != 0 && strcmp(ch_alias(&c->at[i]), name) != 0)
-		i++;
-	int known = ch_type_parse(&col.type, type);
-	if (i < c->count) {
-		col.map = &c->at[i];
-		col.cell = i;
-		g->has_node |= col.map->of == COLUMN_OF_NODE;
-	} else if (strcmp(name, "node") == 0 && known == 0 && col.type.class == CH_STRING && !col.type.is_nullable) {
-		col.fill = CH_FILL_NODE;
-		g->has_node = true;
-	} else if (strcmp(name, "version") == 0 && strcmp(type, "UInt64") == 0) {
-		col.fill = CH_FILL_VERSION;
-		g->has_version = true;
-	} else {
-		return 0; /* its default will do */
-	}
-	if (col.map && (known < 0 || !ch_fits(col.map, &col.type)))
-		return err_set(e, -EINVAL, "table %s: column %s is %s, which cannot hold what columns put there; make it %s",
-			       g->table->name, name, type, column_is_text(col.map) ? "String" : "UInt64");
-	snprintf(col.name, sizeof col.name, "%.63s", name);
-	g->columns.at[g->columns.count++] = col;
-	return 0;
-}
-
-static int check_all_there(const struct target *g, struct err *e)
-{
-	for (size_t i = 0; i < g->table->columns.count; i++) {
-		bool found = false;
-
-		for (size_t k = 0; k < g->columns.count; k++)
-			found |= g->columns.at[k].map == &g->table->columns.at[i];
-		if (!found)
-			return err_set(e, -EINVAL, "table %s has no column %s; add it, or name another table", g->table->name,
-				       ch_alias(&g->table->columns.at[i]));
-	}
-	return 0;
-}
-
-static int read_columns(struct clickhouse *c, struct target *g, struct err *e)
-{
-	struct sql_buffer sql = { 0 };
-	struct http_answer a;
-	char *save = NULL;
-
-	sql_add(&sql, "SELECT name, type FROM system.columns WHERE database = ");
-	ch_add_literal(&sql, c->dialect.database);
-	sql_add(&sql, " AND table = ");
-	ch_add_literal(&sql, g->table->name);
-	sql_add(&sql, " FORMAT TabSeparatedRaw");
-	int r = ask(c, &sql, &a, e);
-	if (r < 0)
-		return r;
-	for (char *line = strtok_r(a.body, "\n", &save); line && r == 0; line = strtok_r(NULL, "\n", &save)) {
-		char *tab = strchr(line, '\t');
-
-		if (!tab || g->columns.count == COLUMNS_MAX + 2)
-			continue;
-		*tab = '\0';
-		r = map_column(g, line, tab + 1, e);
-	}
-	return r < 0 ? r : check_all_there(g, e);
-}
-
-static int open_table(struct clickhouse *c, struct target *g, const struct sink_table *t, struct err *e)
-{
-	char engine[CH_TYPE_MAX], of_grade[CH_TYPE_MAX];
-
-	g->table = t;
-	int r = engine_of(c, t, CH_RECORDS, engine, e);
-	if (r == 0 && !engine[0]) {
-		r = make_table(c, t, e);
-		if (r == 0)
-			r = engine_of(c, t, CH_RECORDS, engine, e);
-	}
-	if (r < 0)
-		return r;
-	g->is_distributed = strcmp(engine, "Distributed") == 0;
-	if (!g->is_distributed && !strstr(engine, "Replacing"))
-		return err_set(e, -EINVAL,
-			       "table %s: what is sent again would be there twice in a table of the engine %s; it must be a "
-			       "ReplacingMergeTree(version)", t->name, engine);
-	for (enum ch_grade grade = CH_HOURS; grade <= CH_DAYS && r == 0; grade++) {
-		of_grade[0] = '\0';
-		if (ch_has_grade(t, grade) && sink_number(c->cf, "rollups"))
-			r = engine_of(c, t, grade, of_grade, e);
-		g->has_grade[grade] = of_grade[0] != '\0';
-	}
-	return r < 0 ? r : read_columns(c, g, e);
-}
-
-static const char *node_of(const struct clickhouse *c, const struct target *g)
-{
-	return g->has_node ? c->cf->node : NULL;
-}
-
-/* A version is the time in milliseconds; should the clock have gone back, it goes on behind the last one. */
-static int find_version(struct clickhouse *c, const struct target *g, struct err *e)
-{
-	struct sql_buffer sql = { 0 };
-	struct http_answer a;
-
-	if (!g->has_version)
-		return 0;
-	ch_schema_version(&sql, &c->dialect, g->table, node_of(c, g));
-	int r = ask(c, &sql, &a, e);
-	uint64_t last = r == 0 ? strtoull(a.body, NULL, 10) : 0;
-	if (last > c->version)
-		c->version = last;
-	return r;
-}
-
-static int open_all(struct clickhouse *c, struct err *e)
-{
-	int r = http_sink_open(&c->http, c->cf, &c->cx, e);
-
-	if (r == 0)
-		r = read_version(c, e);
-	for (size_t i = 0; i < c->cf->table_count && r == 0; i++)
-		r = open_table(c, &c->targets[i], &c->cf->tables[i], e);
-	for (size_t i = 0; i < c->cf->table_count && r == 0; i++)
-		r = find_version(c, &c->targets[i], e);
-	return r;
 }
 
 static int sink_open(void **ret, const struct sink_config *cf, const struct sink_context *cx, struct err *e)
@@ -340,7 +75,7 @@ static int sink_open(void **ret, const struct sink_config *cf, const struct sink
 						  .keep_s = (uint32_t)sink_number(cf, "keep") };
 		c->targets = calloc(cf->table_count + 1, sizeof *c->targets);
 		if (c->targets)
-			r = open_all(c, e);
+			r = ch_open_tables(c, e);
 	}
 	if (!c || !c->targets)
 		(void)err_set(e, -ENOMEM, "clickhouse %s: out of memory", cf->name);
@@ -360,7 +95,7 @@ static int64_t now_ms(void)
 	return c.utc_ns(c.arg) / 1000000;
 }
 
-static int send_rows(struct clickhouse *c, struct target *g, struct err *e)
+static int send_rows(struct clickhouse *c, struct ch_target *g, struct err *e)
 {
 	struct sql_buffer sql = { 0 }, path = { 0 };
 	struct http_request rq = { .body = g->rows.bytes, .body_bytes = g->rows.len };
@@ -373,12 +108,12 @@ static int send_rows(struct clickhouse *c, struct target *g, struct err *e)
 	size_t room = text ? 3 * sql.len + 1 : 0;
 	char *escaped = text ? malloc(room) : NULL;
 	if (escaped && http_sink_escape(text, escaped, room)) {
-		sql_add(&path, settings);
+		sql_add(&path, ch_settings);
 		sql_add(&path, "&query=");
 		sql_add(&path, escaped);
 		rq.path = sql_text(&path);
 		if (rq.path)
-			r = send_request(c, &rq, NULL, e);
+			r = ch_send(c, &rq, NULL, e);
 	}
 	free(escaped);
 	sql_buffer_free(&sql);
@@ -399,7 +134,7 @@ static int put_rows(struct clickhouse *c, struct sink_batch *b, int64_t now_s, s
 	int r;
 
 	while ((r = b->next(b, &row, e)) == 1) {
-		struct target *g = &c->targets[row.window->table - c->cf->tables];
+		struct ch_target *g = &c->targets[row.window->table - c->cf->tables];
 		struct ch_row put = { .cells = row.cells, .node = c->cf->node, .version = c->version };
 
 		if (is_expired(c, row.window, now_s))
@@ -426,7 +161,7 @@ static int compare_times(const void *a, const void *b)
 }
 
 /* The starts of the hours or days that the batch touches, sorted; *ret is the caller's to free. */
-static int touched(const struct clickhouse *c, const struct target *g, const struct sink_batch *b, uint32_t length_s,
+static int touched(const struct clickhouse *c, const struct ch_target *g, const struct sink_batch *b, uint32_t length_s,
 		   int64_t **ret, size_t *ret_count)
 {
 	int64_t *all = malloc((b->window_count + 1) * sizeof *all), now_s = now_ms() / 1000;
@@ -446,7 +181,8 @@ static int touched(const struct clickhouse *c, const struct target *g, const str
 	return 0;
 }
 
-static int roll_up(struct clickhouse *c, const struct target *g, const struct sink_batch *b, enum ch_grade grade, struct err *e)
+static int roll_up(struct clickhouse *c, const struct ch_target *g, const struct sink_batch *b, enum ch_grade grade,
+		   struct err *e)
 {
 	uint32_t length_s = ch_grade_length(grade);
 	int64_t *starts;
@@ -462,7 +198,7 @@ static int roll_up(struct clickhouse *c, const struct target *g, const struct si
 			run++;
 		const int64_t range[2] = { starts[i], starts[i] + (int64_t)(run * length_s) };
 		ch_schema_rollup(&sql, &c->dialect, g->table, grade, c->cf->node, range);
-		r = ask(c, &sql, NULL, e);
+		r = ch_ask(c, &sql, NULL, e);
 	}
 	free(starts);
 	return r;
@@ -470,7 +206,7 @@ static int roll_up(struct clickhouse *c, const struct target *g, const struct si
 
 /* In a cluster the roll-up reads what was just written, from whichever replica answers: one that lags would give a sum that
  * is short. So the rows of this write must be seen first. */
-static int wait_until_seen(struct clickhouse *c, const struct target *g, const struct sink_batch *b, struct err *e)
+static int wait_until_seen(struct clickhouse *c, const struct ch_target *g, const struct sink_batch *b, struct err *e)
 {
 	int64_t range[2] = { INT64_MAX, 0 }, until_ms = now_ms() + (int64_t)c->cf->timeout_s * 1000;
 	struct http_answer a;
@@ -485,13 +221,13 @@ static int wait_until_seen(struct clickhouse *c, const struct target *g, const s
 	for (;;) {
 		struct sql_buffer sql = { 0 };
 
-		ch_schema_count(&sql, &c->dialect, g->table, node_of(c, g), range, c->version);
-		int r = ask(c, &sql, &a, e);
+		ch_schema_count(&sql, &c->dialect, g->table, ch_node(c, g), range, c->version);
+		int r = ch_ask(c, &sql, &a, e);
 		if (r < 0 || strtoull(a.body, NULL, 10) == g->rows_sent)
 			return r;
 		if (now_ms() > until_ms || (c->cx.is_stopping && c->cx.is_stopping(c->cx.arg)))
-			return err_set(e, -EAGAIN, "clickhouse %s: table %s: %" PRIu64 " rows were written, %llu are seen", c->cf->name,
-				       g->table->name, g->rows_sent, strtoull(a.body, NULL, 10));
+			return err_set(e, -EAGAIN, "clickhouse %s: table %s: %" PRIu64 " rows were written, %llu are seen",
+				       c->cf->name, g->table->name, g->rows_sent, strtoull(a.body, NULL, 10));
 		nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
 	}
 }
@@ -501,7 +237,7 @@ static int roll_up_all(struct clickhouse *c, struct sink_batch *b, struct err *e
 	int r = 0;
 
 	for (size_t i = 0; i < c->cf->table_count && r == 0; i++) {
-		struct target *g = &c->targets[i];
+		struct ch_target *g = &c->targets[i];
 
 		if (g->rows_sent == 0 || !g->table->account)
 			continue;
@@ -516,7 +252,7 @@ static int roll_up_all(struct clickhouse *c, struct sink_batch *b, struct err *e
 
 /* ---- expiry in the old dialect, which has no TTL ---- */
 
-static int drop_old(struct clickhouse *c, const struct target *g, int64_t now_s, struct err *e)
+static int drop_old(struct clickhouse *c, const struct ch_target *g, int64_t now_s, struct err *e)
 {
 	time_t before_s = now_s - (int64_t)c->dialect.keep_s;
 	struct sql_buffer sql = { 0 };
@@ -532,14 +268,14 @@ static int drop_old(struct clickhouse *c, const struct target *g, int64_t now_s,
 	ch_add_literal(&sql, g->table->name);
 	sql_addf(&sql, " AND toUInt32OrZero(partition) BETWEEN 190000 AND %d ORDER BY partition LIMIT 50",
 		 (tm.tm_year + 1900) * 100 + tm.tm_mon); /* tm_mon counts from 0: the months before */
-	int r = ask(c, &sql, &a, e);
+	int r = ch_ask(c, &sql, &a, e);
 	if (r == 0)
 		snprintf(list, sizeof list, "%s", a.body);
 	for (char *p = r == 0 ? strtok_r(list, "\n", &save) : NULL; p && r == 0; p = strtok_r(NULL, "\n", &save)) {
 		sql_add(&sql, "ALTER TABLE ");
 		ch_add_name(&sql, c->dialect.database, g->table->name);
 		sql_addf(&sql, " DROP PARTITION %.6s", p);
-		r = ask(c, &sql, NULL, e);
+		r = ch_ask(c, &sql, NULL, e);
 	}
 	return r;
 }

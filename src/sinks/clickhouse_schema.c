@@ -151,7 +151,9 @@ static void add_order(struct sql_buffer *b, const struct sink_table *t, enum ch_
 	for (size_t i = 0; i < t->columns.count; i++) {
 		const struct column_map *m = &t->columns.at[i];
 
-		if (!column_is_key(m) || m->of == COLUMN_OF_NODE || !is_in_grade(m, g) || (m->of == COLUMN_OF_LENGTH && !with_time))
+		if (!column_is_key(m) || m->of == COLUMN_OF_NODE || !is_in_grade(m, g))
+			continue;
+		if (m->of == COLUMN_OF_LENGTH && !with_time)
 			continue;
 		sql_add(b, ", ");
 		sql_add_quoted(b, '`', m->alias);

@@ -43,7 +43,8 @@ static void test_types(void **state)
 
 static struct column_map map_of(const char *field)
 {
-	struct account a = { .by = { FIELD_MAC, FIELD_HOST, FIELD_SERVICE, FIELD_DST_PORT, FIELD_TYPE }, .by_count = 5, .party = true };
+	struct account a = { .by = { FIELD_MAC, FIELD_HOST, FIELD_SERVICE, FIELD_DST_PORT, FIELD_TYPE },
+			     .by_count = 5, .party = true };
 	struct columns c = { 0 };
 	struct err e = { 0 };
 
@@ -172,27 +173,31 @@ static void test_create(void **state)
 	struct account a = { 0 };
 	struct sink_table t = table_of(&a);
 	const struct ch_dialect old = { .is_old = true, .database = "net", .keep_s = 86400 },
-				now = { .database = "net", .keep_s = 86400 }, many = { .is_old = true, .database = "net", .cluster = "nt" };
+				now = { .database = "net", .keep_s = 86400 },
+				many = { .is_old = true, .database = "net", .cluster = "nt" };
 	struct sql_buffer b = { 0 };
 
 	(void)state;
 	ch_schema_table(&b, &old, &t, CH_RECORDS);
 	assert_string_equal(sql_text(&b),
-			    "CREATE TABLE IF NOT EXISTS `net`.`hosts` (`time` DateTime('UTC'), `length` UInt32, `node` String, `host` String, "
-			    "`service` String, `rx_packets` UInt64, `version` UInt64) ENGINE = ReplacingMergeTree(version) "
-			    "PARTITION BY toYYYYMM(`time`) ORDER BY (`node`, `time`, `length`, `host`, `service`)");
+			    "CREATE TABLE IF NOT EXISTS `net`.`hosts` (`time` DateTime('UTC'), `length` UInt32, `node` String, "
+			    "`host` String, `service` String, `rx_packets` UInt64, `version` UInt64) "
+			    "ENGINE = ReplacingMergeTree(version) PARTITION BY toYYYYMM(`time`) "
+			    "ORDER BY (`node`, `time`, `length`, `host`, `service`)");
 	b.len = 0;
 	ch_schema_table(&b, &now, &t, CH_RECORDS);
 	assert_string_equal(sql_text(&b),
 			    "CREATE TABLE IF NOT EXISTS `net`.`hosts` (`time` DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)), "
-			    "`length` UInt32 CODEC(ZSTD(1)), `node` LowCardinality(String) CODEC(ZSTD(1)), `host` String CODEC(ZSTD(1)), "
+			    "`length` UInt32 CODEC(ZSTD(1)), `node` LowCardinality(String) CODEC(ZSTD(1)), "
+			    "`host` String CODEC(ZSTD(1)), "
 			    "`service` LowCardinality(String) CODEC(ZSTD(1)), `rx_packets` UInt64 CODEC(ZSTD(1)), "
 			    "`version` UInt64 CODEC(ZSTD(1))) ENGINE = ReplacingMergeTree(version) PARTITION BY toYYYYMM(`time`) "
 			    "ORDER BY (`node`, `time`, `length`, `host`, `service`) TTL `time` + toIntervalSecond(86400)");
 	b.len = 0;
 	ch_schema_table(&b, &many, &t, CH_HOURS);
 	assert_string_equal(sql_text(&b),
-			    "CREATE TABLE IF NOT EXISTS `net`.`hosts_1h_local` ON CLUSTER `nt` (`time` DateTime('UTC'), `node` String, "
+			    "CREATE TABLE IF NOT EXISTS `net`.`hosts_1h_local` ON CLUSTER `nt` (`time` DateTime('UTC'), "
+			    "`node` String, "
 			    "`host` String, `service` String, `rx_packets` UInt64, `version` UInt64) ENGINE = "
 			    "ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/net/hosts_1h', '{replica}', version) "
 			    "PARTITION BY toYYYYMM(`time`) ORDER BY (`node`, `time`, `host`, `service`)");
@@ -216,7 +221,8 @@ static void test_rollup(void **state)
 	ch_schema_rollup(&b, &d, &t, CH_DAYS, "o'node", range);
 	assert_string_equal(sql_text(&b),
 			    "INSERT INTO `net`.`hosts_1d` (`time`, `node`, `host`, `service`, `rx_packets`, version) SELECT "
-			    "toStartOfDay(`time`), `node`, `host`, `service`, sum(`rx_packets`), max(version) FROM `net`.`hosts_1h` FINAL "
+			    "toStartOfDay(`time`), `node`, `host`, `service`, sum(`rx_packets`), max(version) "
+			    "FROM `net`.`hosts_1h` FINAL "
 			    "WHERE `node` = 'o\\'node' AND `time` >= toDateTime(1795305600) AND `time` < toDateTime(1795392000) "
 			    "GROUP BY toStartOfDay(`time`), `node`, `host`, `service`");
 	sql_buffer_free(&b);

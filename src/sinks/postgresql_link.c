@@ -75,9 +75,12 @@ static int connection_failed(const struct pg_link *l, struct err *e)
 {
 	const char *why = PQerrorMessage(l->conn);
 	/* there is no SQLSTATE for a refused login in libpq's result of connecting */
-	bool refused = strstr(why, "authentication failed") || strstr(why, "no password supplied") || strstr(why, "no pg_hba.conf entry") ||
-		       strstr(why, "certificate verify failed") || strstr(why, "does not exist");
+	static const char *const refusals[] = { "authentication failed", "no password supplied", "no pg_hba.conf entry",
+						"certificate verify failed", "does not exist" };
+	bool refused = false;
 
+	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+		refused |= strstr(why, refusals[i]) != NULL;
 	return err_set(e, refused ? -EACCES : -EAGAIN, "postgresql %s: %.*s", l->name, first_line(why), why);
 }
 
@@ -121,7 +124,8 @@ int pg_link_check(const struct sink_config *cf, struct err *e)
 	if (!o)
 		r = err_set(e, -EINVAL, "url: %.*s", first_line(why ? why : "out of memory"), why ? why : "out of memory");
 	else if (is_set(o, "password"))
-		r = err_set(e, -EINVAL, "url holds a password, which everyone who may read this file would know; use password_file");
+		r = err_set(e, -EINVAL, "url holds a password, which all who may read this file would know; "
+					"use password_file");
 	PQfreemem(why);
 	PQconninfoFree(o);
 	return r;

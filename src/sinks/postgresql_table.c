@@ -56,8 +56,8 @@ static int column_of(struct pg_column *col, const PGresult *r, int row, const st
 		return 0;
 	col->value = pg_value_of(m);
 	if (!pg_fits(col->value, col->class))
-		return err_set(e, -EINVAL, "table %s: column %s is %s, which cannot hold what columns put there (%s)", t->place.quoted,
-			       col->name, col->type,
+		return err_set(e, -EINVAL, "table %s: column %s is %s, which cannot hold what columns put there (%s)",
+			       t->place.quoted, col->name, col->type,
 			       m->of == COLUMN_OF_KEY     ? field_name(m->field)
 			       : m->of == COLUMN_OF_TIME  ? "the time of a window"
 							  : "a number");
@@ -104,8 +104,8 @@ static int map_columns(struct pg_table *t, const PGresult *r, struct err *e)
 		int row = row_of(r, &c->at[i]);
 
 		if (row < 0)
-			return err_set(e, -EINVAL, "table %s has no column %s; add it, or name another in columns", t->place.quoted,
-				       c->at[i].alias);
+			return err_set(e, -EINVAL, "table %s has no column %s; add it, or name another in columns",
+				       t->place.quoted, c->at[i].alias);
 		*col = (struct pg_column){ .map = &c->at[i], .cell = i };
 		int err = column_of(col, r, row, t, e);
 		if (err < 0)
@@ -309,7 +309,8 @@ static int read_newest(struct pg_table *t, struct pg_link *l, const struct pg_op
 	int r = text ? check_alone(t, l, text, o, e) : -ENOMEM;
 	if (r == 0) {
 		snprintf(sql, sizeof sql,
-			 "SELECT extract(epoch FROM newest)::bigint FROM %s WHERE name = $1 AND sink = $2 AND node = $3 AND account = $4",
+			 "SELECT extract(epoch FROM newest)::bigint FROM %s "
+			 "WHERE name = $1 AND sink = $2 AND node = $3 AND account = $4",
 			 text);
 		r = pg_ask(l, &res, sql, 4, parameters, e);
 	}

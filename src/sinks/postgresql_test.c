@@ -10,8 +10,8 @@
 
 static struct column_map map_of(const char *field)
 {
-	struct account a = { .by = { FIELD_MAC, FIELD_HOST, FIELD_PREFIX, FIELD_SERVICE, FIELD_DST_PORT, FIELD_TYPE }, .by_count = 6,
-			     .party = true };
+	struct account a = { .by = { FIELD_MAC, FIELD_HOST, FIELD_PREFIX, FIELD_SERVICE, FIELD_DST_PORT, FIELD_TYPE },
+			     .by_count = 6, .party = true };
 	struct columns c = { 0 };
 	struct err e = { 0 };
 
@@ -208,8 +208,9 @@ static void test_timescaledb(void **state)
 					  "chunk_time_interval => INTERVAL '1 day', if_not_exists => true)");
 	b.len = 0;
 	pg_schema_compression(&b, &p, &t);
-	assert_string_equal(sql_text(&b), "ALTER TABLE \"net\".\"hosts\" SET (timescaledb.compress, timescaledb.compress_orderby = "
-					  "'\"time\" DESC', timescaledb.compress_segmentby = '\"node\"')");
+	assert_string_equal(sql_text(&b), "ALTER TABLE \"net\".\"hosts\" SET (timescaledb.compress, "
+					  "timescaledb.compress_orderby = '\"time\" DESC', "
+					  "timescaledb.compress_segmentby = '\"node\"')");
 	b.len = 0;
 	pg_schema_compression_policy(&b, &p, 604800);
 	assert_string_equal(sql_text(&b), "SELECT add_compression_policy('\"net\".\"hosts\"', INTERVAL '604800 seconds', "

@@ -277,7 +277,8 @@ void pg_table_note(const struct pg_table *t, struct sql_buffer *sql, int64_t new
 	sql_add(sql, "INSERT INTO ");
 	pg_schema_add_place(sql, o->schema, "nettally_table");
 	sql_add(sql, " VALUES(");
-	const char *const values[] = { t->place.quoted, o->sink, o->node, account_of(t), time_format(newest_utc_s, text, sizeof text) };
+	const char *const values[] = { t->place.quoted, o->sink, o->node, account_of(t),
+				       time_format(newest_utc_s, text, sizeof text) };
 	for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
 		sql_add(sql, i ? ", " : "");
 		sql_add_quoted(sql, '\'', values[i]);

@@ -119,7 +119,8 @@ def test_keys_and_devices(world, clickhouse):
         "SELECT mac, hex(service), toString(src_port), toString(proto), sum(rx_packets) FROM nettally.all_keys FINAL "
         "GROUP BY mac, service, src_port, proto")}
     ledger = {(m, s.encode(errors="surrogateescape").hex().upper(), "-1" if p == "-" else str(p), "-1" if q == "-" else str(q)): n
-              for m, s, p, q, n in world.rows("SELECT mac, service, src_port, proto, sum(rx_packets) FROM record_all_keys GROUP BY 1, 2, 3, 4")}
+              for m, s, p, q, n in world.rows("SELECT mac, service, src_port, proto, sum(rx_packets) FROM record_all_keys "
+                                              "GROUP BY 1, 2, 3, 4")}
     assert found == ledger
     devices = {r[0]: (r[1] or None, r[2] or None) for r in clickhouse.sql("SELECT mac, ipv4, ipv6 FROM nettally.devices FINAL")}
     assert devices == {m: (a, b) for m, a, b in world.rows("SELECT mac, ipv4, ipv6 FROM device")}
@@ -130,7 +131,8 @@ def test_a_table_of_ones_own(world, clickhouse):
     clickhouse.sql("CREATE DATABASE nettally")
     clickhouse.sql("CREATE TABLE nettally.own (at DateTime, host String, bytes UInt64) ENGINE = MergeTree ORDER BY (at, host)")
     world.fill("hosts", "host", windows=4, keys=20)
-    world.configure(sink(clickhouse, tables='table own { account = hosts columns = { "at=window", "host", "bytes=rx_bytes", "more=tx_bytes" } }'))
+    columns = '"at=window", "host", "bytes=rx_bytes", "more=tx_bytes"'
+    world.configure(sink(clickhouse, tables=f"table own {{ account = hosts columns = {{ {columns} }} }}"))
     world.start()
     wait_until(lambda: "must be a ReplacingMergeTree" in problem(world), log=world.log)
     clickhouse.sql("DROP TABLE nettally.own")
@@ -139,8 +141,8 @@ def test_a_table_of_ones_own(world, clickhouse):
     wait_until(lambda: "has no column more" in problem(world), log=world.log)
     clickhouse.sql("ALTER TABLE nettally.own ADD COLUMN more Nullable(Float64)")
     world.wait_sent("home")
-    found = {r[0].replace("::ffff:", "").replace("::", "-") if r[0] in ("::",) or r[0].startswith("::ffff:") else r[0]: [int(r[1]), int(float(r[2]))]
-             for r in clickhouse.sql("SELECT IPv6NumToString(host), sum(bytes), sum(more) FROM nettally.own FINAL GROUP BY host")}
+    found = {"-" if r[0] == "::" else r[0].removeprefix("::ffff:"): [int(r[1]), int(float(r[2]))] for r in clickhouse.sql(
+        "SELECT IPv6NumToString(host), sum(bytes), sum(more) FROM nettally.own FINAL GROUP BY host")}
     assert found == {k[0]: v for k, v in world.truth("hosts", ["host"], ["rx_l2_bytes", "tx_l2_bytes"]).items()}
 
 
@@ -242,7 +244,8 @@ def test_the_example_of_two_shards(world, tmp_path):
     (tmp_path / "zk").mkdir()
     zookeeper = ZooKeeper(tmp_path / "zk")
     ports = [(free_port(), free_port(), free_port()) for _ in range(2)]
-    text = (EXAMPLE / "servers.xml").read_text().replace("zk1.example</host><port>2181", f"127.0.0.1</host><port>{zookeeper.port}")
+    text = (EXAMPLE / "servers.xml").read_text()
+    text = text.replace("zk1.example</host><port>2181", f"127.0.0.1</host><port>{zookeeper.port}")
     for n, p in enumerate(ports):
         text = text.replace(f"ch{n + 1}.example</host><port>9000", f"127.0.0.1</host><port>{p[1]}")
     inner = text.split("<yandex>")[1].split("</yandex>")[0]

@@ -100,7 +100,8 @@ def test_clickhouse(filled, tmp_path):
         for table in values["table"]:
             for title, targets in panels.items():
                 for target in targets:
-                    sql = re.sub(r"\$__timeFilter\((\w+)\)", rf"\1 >= toDateTime({begin}) AND \1 <= toDateTime({end})", target["rawSql"])
+                    sql = re.sub(r"\$__timeFilter\((\w+)\)", rf"\1 >= toDateTime({begin}) AND \1 <= toDateTime({end})",
+                                 target["rawSql"])
                     found = server.sql(expand(sql, table=table, __interval_s=str(INTERVAL_S)))
                     assert found, title
                     if title == "Largest hosts":

@@ -98,15 +98,19 @@ def test_types_of_keys(world, postgres):
     send_all(world)
     key = ("coalesce(mac::text, '-') || ' ' || coalesce(host(host), '-') || ' ' || service || ' ' || "
            "coalesce(src_port::text, '-') || ' ' || coalesce(proto::text, '-')")
-    ledger = {(k[0], " ".join(str(v) for v in k[1:]).encode(errors="surrogateescape").replace(b"\xff", b"?").decode()): v
+    def text(key):
+        return " ".join(map(str, key)).encode(errors="surrogateescape").replace(b"\xff", b"?").decode().replace("\t", "<tab>")
+    ledger = {(k[0], text(k[1:])): v
               for k, v in records(world, "all_keys", ("mac", "host", "service", "src_port", "proto")).items()}
     tabs = "replace(" + key + ", E'\\t', '<tab>')"
-    assert rows(postgres, "all_keys", tabs) == {(k[0], k[1].replace("\t", "<tab>")): v for k, v in ledger.items()}
+    assert rows(postgres, "all_keys", tabs) == ledger
     types = dict(postgres.sql("SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 'all_keys'"))
-    assert [types[k] for k in ("mac", "host", "service", "src_port", "proto")] == ["macaddr", "inet", "text", "integer", "integer"]
+    wanted = {"mac": "macaddr", "host": "inet", "service": "text", "src_port": "integer", "proto": "integer"}
+    assert {k: types[k] for k in wanted} == wanted
 
 
-SPEEDY = """CREATE TABLE speedy(time timestamptz NOT NULL, mac macaddr NOT NULL, download bigint NOT NULL, upload bigint NOT NULL);
+SPEEDY = """CREATE TABLE speedy(time timestamptz NOT NULL, mac macaddr NOT NULL, download bigint NOT NULL,
+upload bigint NOT NULL);
 CREATE TABLE speedy_metadata(mac macaddr PRIMARY KEY, ipv4 inet NULL, ipv6 inet NULL);
 CREATE INDEX ON speedy(mac, time DESC);
 INSERT INTO speedy VALUES('2020-01-01', '02:00:00:00:00:01', 1, 2);
@@ -127,7 +131,8 @@ def test_as_speedy_wrote_it(world, postgres):
     truth["00:00:00:00:00:00"] = truth.pop("-")
     assert found == truth
     assert postgres.sql("SELECT count(*) FROM speedy WHERE time < '2021-01-01'") == [["1"]]
-    addresses = {r[0]: (r[1] or None, r[2] or None) for r in postgres.sql("SELECT mac, host(ipv4), host(ipv6) FROM speedy_metadata")}
+    addresses = {r[0]: (r[1] or None, r[2] or None)
+                 for r in postgres.sql("SELECT mac, host(ipv4), host(ipv6) FROM speedy_metadata")}
     expected = {m: (a, b) for m, a, b in world.rows("SELECT mac, ipv4, ipv6 FROM device")}
     assert addresses == {**expected, "aa:aa:aa:aa:aa:aa": ("198.51.100.2", None)}
 
@@ -155,7 +160,8 @@ def test_what_does_not_fit_is_named(world, postgres):
     """The sink waits, says which column, and goes on once the table is mended: nothing is set aside."""
     postgres.sql("CREATE TABLE t(time timestamptz, host macaddr, bytes bigint)")
     world.fill("hosts", "host", windows=3, keys=10)
-    world.configure(sink(postgres, tables='table t { account = hosts columns = { "time", "host", "bytes=rx_bytes", "x=tx_bytes" } }'))
+    columns = '"time", "host", "bytes=rx_bytes", "x=tx_bytes"'
+    world.configure(sink(postgres, tables=f"table t {{ account = hosts columns = {{ {columns} }} }}"))
     world.start()
     wait_until(lambda: "column host is macaddr" in problem(world), log=world.log)
     postgres.sql("ALTER TABLE t ALTER host TYPE text USING host::text")
@@ -174,7 +180,8 @@ def test_refused_rows_are_set_aside(world, postgres):
     postgres.sql("CREATE TABLE t(time timestamptz, host inet, bytes integer)")
     world.fill("hosts", "host", windows=6, keys=10)
     with sqlite3.connect(world.ledger) as db:
-        db.execute("UPDATE record_hosts SET rx_l2_bytes = 3000000000 WHERE window = (SELECT max(window) FROM record_hosts) AND host = '-'")
+        db.execute("UPDATE record_hosts SET rx_l2_bytes = 3000000000 WHERE host = '-' "
+                   "AND window = (SELECT max(window) FROM record_hosts)")
     world.configure(sink(postgres, tables='table t { account = hosts columns = { "time", "host", "bytes=rx_bytes" } }'))
     world.start()
     wait_until(lambda: world.status()["home"]["rejected_records"] == 10, log=world.log)
@@ -314,8 +321,10 @@ def test_timescaledb(world, tmp_path):
         wait_until(lambda: world.status()["home"]["state"] == "ok" or problem(world), log=world.log)
         assert not problem(world)
         world.stop()
-        assert server.sql("SELECT hypertable_name, compression_enabled FROM timescaledb_information.hypertables") == [["hosts", "t"]]
-        jobs = dict(server.sql("SELECT proc_name, config::text FROM timescaledb_information.jobs WHERE hypertable_name = 'hosts'"))
+        tables = server.sql("SELECT hypertable_name, compression_enabled FROM timescaledb_information.hypertables")
+        assert tables == [["hosts", "t"]]
+        jobs = dict(server.sql("SELECT proc_name, config::text FROM timescaledb_information.jobs "
+                               "WHERE hypertable_name = 'hosts'"))
         assert "168:00:00" in jobs["policy_compression"] and "720:00:00" in jobs["policy_retention"]
     finally:
         server.stop()
