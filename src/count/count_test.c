@@ -422,6 +422,36 @@ static void every_field_of_a_packet(void **state)
 	strings_free(&strings);
 }
 
+static void deliveries_by_one_or_many(void **state)
+{
+	static uint64_t keys[COUNT_DELIVERIES_MAX][KEY_WORDS_MAX];
+	struct party_tally t[COUNT_DELIVERIES_MAX], a_sum, b_sum;
+	struct grain g = grain_of(BIT(FIELD_HOST) | BIT(FIELD_TYPE) | BIT(FIELD_WINDOW), 700); /* too few for all */
+	struct count a, b;
+
+	(void)state;
+	assert_int_equal(count_open(&a, &g, NULL), 0);
+	assert_int_equal(count_open(&b, &g, NULL), 0);
+	for (uint64_t i = 0; i < 3000;) {
+		unsigned n = 0;
+
+		for (; n < 1 + i % COUNT_DELIVERIES_MAX; n++, i++) {
+			keys[n][1] = i * i % 1000; /* of the host */
+			t[n] = delivery_tally(i % 3, 1 + i % 7, i * 1000, i % 2);
+			count_delivery(&a, keys[n], &t[n]);
+		}
+		count_deliveries(&b, (const uint64_t (*)[KEY_WORDS_MAX])keys, t, n);
+	}
+	assert_int_equal(a.table.used, b.table.used);
+	assert_int_equal(a.overflowed, b.overflowed);
+	a_sum = sum_of(&a);
+	b_sum = sum_of(&b);
+	same_tally(&a_sum.rx, &b_sum.rx);
+	same_tally(&a_sum.tx, &b_sum.tx);
+	count_close(&a);
+	count_close(&b);
+}
+
 static void clearing_starts_anew(void **state)
 {
 	struct packet *p = make_packets(1000);
@@ -454,6 +484,7 @@ int main(void)
 		cmocka_unit_test(local_and_remote_are_both),
 		cmocka_unit_test(windows_by_the_packets_own_clock),
 		cmocka_unit_test(every_field_of_a_packet),
+		cmocka_unit_test(deliveries_by_one_or_many),
 		cmocka_unit_test(clearing_starts_anew),
 	};
 
