@@ -233,6 +233,9 @@ static int explain(struct kafka *s, rd_kafka_resp_err_t why, struct err *e)
 		       s->why[0] ? "; " : "", s->why);
 }
 
+/* RD_KAFKA_V_... are statement expressions, which clang takes for no ISO C. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic"
 static int produce(struct kafka *s, const struct sink_row *row, struct err *e)
 {
 	const char *topic = sink_text(s->cf, "topic");
@@ -255,6 +258,7 @@ static int produce(struct kafka *s, const struct sink_row *row, struct err *e)
 	} while (r == RD_KAFKA_RESP_ERR__QUEUE_FULL && !s->failed);
 	return r ? explain(s, r, e) : 0;
 }
+#pragma GCC diagnostic pop
 
 /* Each message has its answer: delivered, refused, or over message.timeout.ms. */
 static int wait_for_answers(struct kafka *s, struct err *e)
