@@ -4,6 +4,7 @@
 #include "cli/routes_all.h"
 #include "cli/routes_ask.h"
 #include "output/output.h"
+#include "routes/asnames.h"
 #include "routes/geo.h"
 #include "routes/routes_file.h"
 
@@ -19,7 +20,7 @@
 
 struct routes_command {
 	const char *word; /* "lookup", "dump" */
-	const char *routes_path, *geo_path;
+	const char *routes_path, *geo_path, *names_path;
 	struct place place;        /* of the daemon, where no file is given */
 	const char *view;
 	bool all;
@@ -28,6 +29,7 @@ struct routes_command {
 	int address_count;
 	struct route_table *table; /* NULL: no --routes */
 	struct geo *geo;           /* NULL: no --geo */
+	struct asnames *names;     /* NULL: no --as-names */
 	char *text;                /* of a path */
 	size_t text_size;
 };
@@ -41,6 +43,8 @@ static const char help[] =
 	"\n"
 	"  --routes MRTFILE     routes: TABLE_DUMP, TABLE_DUMP_V2 or BGP4MP, plain, gz or bz2\n"
 	"  --geo MMDB           countries\n"
+	"  --as-names FILE      lookup: a last column as_name, of the origin AS: an MMDB file, or lines such as: 64500 Example\n"
+	"  --as-names daemon    of the daemon: the same by its own names (geo { as_names = FILE })\n"
 	"  --all                dump: every route, withdrawal and session state that the file tells, in its order\n"
 	"  --view NAME          of the daemon: by this section `routes` of its config (default: its default)\n"
 	"  --control PATH, --ledger FILE, -c FILE   which daemon, as for nettally status\n"
@@ -67,7 +71,9 @@ static int load(struct routes_command *c, struct err *e)
 		if (*result.warning)
 			fprintf(stderr, "nettally: routes: %s: %s\n", c->routes_path, result.warning);
 	}
-	return c->geo_path ? geo_load(&c->geo, c->geo_path, e) : r;
+	if (c->names_path)
+		r = asnames_load(&c->names, c->names_path, e);
+	return r == 0 && c->geo_path ? geo_load(&c->geo, c->geo_path, e) : r;
 }
 
 /* The path as text, "-" where it is empty; the buffer grows to the longest. */
@@ -108,7 +114,8 @@ static int origin_cell(struct cell *cell, const struct as_path *p, char **ret_te
 static int write_lookup(struct routes_command *c, struct output *out, const struct addr *a)
 {
 	char address[ADDR_TEXT_MAX], prefix[PREFIX_TEXT_MAX] = "-", *origin = NULL;
-	struct cell cells[5] = { { .text = address }, { .text = prefix }, { .text = "-" }, { .text = "-" }, { .text = "-" } };
+	struct cell cells[6] = { { .text = address }, { .text = prefix }, { .text = "-" }, { .text = "-" }, { .text = "-" },
+				 { .text = "-" } };
 	struct route route;
 	int r = 0;
 
@@ -121,6 +128,8 @@ static int write_lookup(struct routes_command *c, struct output *out, const stru
 		cells[3].text = path_text(c, &path);
 		if (!cells[3].text)
 			r = -ENOMEM;
+		if (!cells[2].text && asnames_find(c->names, (uint32_t)cells[2].number))
+			cells[5].text = asnames_find(c->names, (uint32_t)cells[2].number);
 	}
 	if (c->geo)
 		cells[4].text = geo_country(c->geo, geo_find(c->geo, a));
@@ -161,9 +170,9 @@ static int lookup(struct routes_command *c, struct output *out)
 {
 	static const struct column columns[] = {
 		{ "address", COLUMN_TEXT }, { "prefix", COLUMN_TEXT }, { "origin_as", COLUMN_NUMBER }, { "as_path", COLUMN_TEXT },
-		{ "country", COLUMN_TEXT },
+		{ "country", COLUMN_TEXT }, { "as_name", COLUMN_TEXT },
 	};
-	int r = output_columns(out, columns, 5);
+	int r = output_columns(out, columns, c->names ? 6 : 5);
 
 	if (r == 0 && c->address_count == 0)
 		return lookup_lines(c, out, stdin);
@@ -214,13 +223,14 @@ static int dump(struct routes_command *c, struct output *out)
 
 static bool asks_daemon(const struct routes_command *c)
 {
-	return !c->routes_path && !c->geo_path;
+	return !c->routes_path && !c->geo_path && (!c->names_path || strcmp(c->names_path, "daemon") == 0);
 }
 
 static int ask_daemon(struct routes_command *c, struct output *out, struct err *e)
 {
 	struct routes_question q = {
 		.place = c->place, .view = c->view, .addresses = c->addresses, .address_count = c->address_count,
+		.names = c->names_path != NULL,
 	};
 
 	return strcmp(c->word, "lookup") == 0 ? routes_ask_lookup(&q, out, e) : routes_ask_dump(&q, out, e);
@@ -262,6 +272,8 @@ static int judge(struct routes_command *c)
 		return usage_error("routes", "--view is for the running daemon: leave --routes and --geo away");
 	if (!is_lookup && (c->address_count || c->geo_path))
 		return usage_error("routes", "dump takes no address and no --geo");
+	if (c->names_path && (!is_lookup || (!asks_daemon(c) && !c->routes_path)))
+		return usage_error("routes", "--as-names is for lookup, with --routes or of the daemon");
 	if (is_lookup && c->all)
 		return usage_error("routes", "--all is for dump");
 	for (int i = 0; i < c->address_count; i++)
@@ -277,6 +289,7 @@ static int take_options(struct routes_command *c, int argc, char **argv)
 	static const struct option options[] = {
 		{ "routes", required_argument, NULL, 'r' }, { "geo", required_argument, NULL, 'g' },
 		{ "all", no_argument, NULL, 'a' }, { "format", required_argument, NULL, 'f' },
+		{ "as-names", required_argument, NULL, 'n' },
 		{ "view", required_argument, NULL, 'v' }, { "control", required_argument, NULL, 'C' },
 		{ "ledger", required_argument, NULL, 'l' }, { "config", required_argument, NULL, 'c' },
 		{ "help", no_argument, NULL, 'h' }, { 0 },
@@ -291,6 +304,7 @@ static int take_options(struct routes_command *c, int argc, char **argv)
 		case 'r': c->routes_path = optarg; break;
 		case 'g': c->geo_path = optarg; break;
 		case 'a': c->all = true; break;
+		case 'n': c->names_path = optarg; break;
 		case 'v': c->view = optarg; break;
 		case 'C': c->place.control_option = optarg; break;
 		case 'l': c->place.ledger_option = optarg; break;
@@ -323,6 +337,7 @@ int cmd_routes(int argc, char **argv)
 	status = r < 0 ? fail(EXIT_FAILED, "routes", &e) : r > 0 ? EXIT_FAILED : EXIT_OK;
 	route_table_free(&c.table);
 	geo_free(&c.geo);
+	asnames_free(&c.names);
 	free(c.text);
 	return status;
 }

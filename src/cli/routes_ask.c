@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COLUMNS_MAX 5
+#define COLUMNS_MAX 6
 #define REQUEST_MAX 4000 /* the daemon takes 4096 bytes */
 #define LINE_MAX_BYTES 4096
 
@@ -126,10 +126,11 @@ int routes_ask_lookup(const struct routes_question *q, struct output *out, struc
 {
 	static const struct column columns[] = {
 		{ "address", COLUMN_TEXT }, { "prefix", COLUMN_TEXT }, { "origin_as", COLUMN_NUMBER }, { "as_path", COLUMN_TEXT },
-		{ "country", COLUMN_TEXT },
+		{ "country", COLUMN_TEXT }, { "as_name", COLUMN_TEXT },
 	};
-	struct batch b = { .q = q, .reader = { .out = out, .columns = 5, .as_numbers = 1 << 2 } };
-	int r = output_columns(out, columns, 5), sent;
+	const unsigned count = q->names ? 6 : 5;
+	struct batch b = { .q = q, .reader = { .out = out, .columns = count, .as_numbers = 1 << 2 } };
+	int r = output_columns(out, columns, count), sent;
 
 	if (r < 0)
 		return err_errno(e, r, "cannot write");

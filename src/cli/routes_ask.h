@@ -11,6 +11,7 @@ struct routes_question {
 	const char *view;        /* NULL = the default one */
 	char **addresses;        /* of a lookup; they are sound */
 	int address_count;
+	bool names;              /* a last column as_name */
 };
 
 int routes_ask_dump(const struct routes_question *q, struct output *out, struct err *e);

@@ -4,6 +4,7 @@
 #include "daemon/routes_station.h"
 
 #include "base/text.h"
+#include "routes/asnames.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -109,9 +110,18 @@ static int next_routes(void *arg, FILE *to)
 
 /* ---- lookup ---- */
 
+/* A table that people write may hold anything. */
+static const char *origin_name(const struct routes *r, const struct as_path *p, char buf[static ASNAME_TEXT_MAX])
+{
+	struct as_origin o = as_path_origin(p);
+	const char *name = o.as ? routes_as_name(r, o.as) : NULL;
+
+	return name ? text_printable(name, buf, ASNAME_TEXT_MAX) : "-";
+}
+
 static void put_lookup(FILE *to, struct answer *a, const struct addr *addr)
 {
-	char text[ADDR_TEXT_MAX], prefix[PREFIX_TEXT_MAX];
+	char text[ADDR_TEXT_MAX], prefix[PREFIX_TEXT_MAX], name[ASNAME_TEXT_MAX];
 	struct as_path path = { 0 };
 	struct route r;
 	bool found = a->table && route_table_find(view_table_routes(a->table), addr, &r);
@@ -125,7 +135,7 @@ static void put_lookup(FILE *to, struct answer *a, const struct addr *addr)
 	put_origin(to, &path);
 	fputc('\t', to);
 	put_path(to, &path);
-	fprintf(to, "\t%s\n", routes_country(a->routes, addr));
+	fprintf(to, "\t%s\t%s\n", routes_country(a->routes, addr), origin_name(a->routes, &path, name));
 	a->rows++;
 }
 
@@ -138,7 +148,7 @@ static int next_lookups(void *arg, FILE *to)
 		fprintf(to, "error: %s\n", a->error);
 		return 0;
 	}
-	fputs("address\tprefix\torigin_as\tas_path\tcountry\n", to);
+	fputs("address\tprefix\torigin_as\tas_path\tcountry\tas_name\n", to);
 	while ((word = strsep(&rest, " \t\r"))) {
 		struct addr addr;
 

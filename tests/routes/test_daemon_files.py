@@ -66,13 +66,21 @@ def test_a_file_that_changes(world, tmp_path):
 def test_lookup_asks_the_daemon(world, tmp_path):
     path = tmp_path / "rib.mrt"
     path.write_bytes(mrt(ONE))
-    daemon = world.daemon(f'routes a {{ mrt = "{path}" }}\nroutes b {{ mrt = "{path}" }}')
+    (tmp_path / "names").write_text("64500 Example Networks\n64501 Other\n")
+    daemon = world.daemon(f'routes a {{ mrt = "{path}" }}\nroutes b {{ mrt = "{path}" }}\n'
+                          f'geo {{ as_names = "{tmp_path}/names" }}')
     out = daemon.ask("routes", "lookup", "127.0.0.1", check=False)
     assert out.returncode == 1 and "say which with --view; there are: a, b" in out.stderr
     rows = json.loads(daemon.ask("routes", "lookup", "--view", "b", "--format", "json", "10.1.2.3", "11.0.0.1").stdout)
     assert rows[0] == {"address": "10.1.2.3", "prefix": "10.0.0.0/8", "origin_as": 64500, "as_path": "64500",
                        "country": rows[1]["country"]}
     assert rows[1]["prefix"] in ("-", None)
+    words = ["routes", "lookup", "--format", "tsv", "127.0.0.1", "10.0.0.1", "11.0.0.1"]
+    out = daemon.ask(*words, "--view", "a", "--as-names", "daemon").stdout
+    assert [line.split("\t")[-1] for line in out.splitlines()] == ["as_name", "Other", "Example Networks", "-"]
+    alone = subprocess.run([binary(), *words, "--routes", path, "--as-names", tmp_path / "names"], capture_output=True,
+                           text=True, check=True, timeout=20)
+    assert alone.stdout == out
 
 
 def test_a_large_table_is_streamed(world, tmp_path):
