@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from conftest import sums_of
+from sink_world import sums_of
 from http_servers import Influx, Listener, VictoriaMetrics
 
 COUNTERS = ["rx_packets", "rx_l2_bytes", "rx_l3_bytes", "tx_packets", "tx_l2_bytes", "tx_l3_bytes"]

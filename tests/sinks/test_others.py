@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from conftest import sums_of, tool
+from sink_world import sums_of, tool
 from http_servers import Listener
 
 COUNTERS = ["rx_packets", "rx_l2_bytes", "tx_packets", "tx_l3_bytes"]

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from conftest import World, wait_until
+from sink_world import World, wait_until
 from sql_servers import POSTGRES_BIN, Postgres, Timescale, npm_modules
 
 COUNTERS = ["rx_packets", "rx_l2_bytes", "rx_l3_bytes", "tx_packets", "tx_l2_bytes", "tx_l3_bytes"]
