@@ -94,10 +94,6 @@ def test_the_old_protocol(daemon, sock):
         {"host": "2001:db8::5", "type": "7", "service": "-", "requests": 1, "packets": 0, "bytes": 1447, "retransmits": 3}]
 
 
-def cut(count):
-    return lambda d: d[:-count]
-
-
 WRONG = {
     "forged": (lambda s: Session("another secret").datagram([("1.2.3.4", 1, 1, 1, 1)]), "unknown_key"),
     "changed": (lambda s: (lambda d: d[:70] + bytes([d[70] ^ 1]) + d[71:])(s.datagram([("1.2.3.4", 1, 1, 1, 1)])),
@@ -227,6 +223,27 @@ def test_metrics(daemon, sock):
     metrics = run(["curl", "-sf", f"http://{page}/metrics"]).stdout
     assert 'nettally_reports_refused_datagrams_total{reason="bad_length"} 1' in metrics
     assert "nettally_reports_booked_records_total 0" in metrics
+
+
+def test_the_router_serves_the_server(tmp_path):
+    """Of the server told, of the datagram's source with the old protocol; the longest prefix wins."""
+    routes = ('bmp {{ listen = "127.0.0.1:0" }}\n'
+              'routes near {{ bmp = "192.0.2.98"  serves = {{ "127.0.0.0/8" }} }}\n'
+              'routes edge1 {{ bmp = "192.0.2.99"  serves = {{ "192.0.2.0/24", "2001:db8::/32" }}  default = yes }}\n'
+              'routes edge2 {{ bmp = "192.0.2.97"  serves = {{ "192.0.2.128/25" }} }}\n')
+    daemon = Daemon(tmp_path, config=lab.CONFIG.replace("host, type, service", "router") + routes)
+    try:
+        session = Session()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.connect(("127.0.0.1", daemon.port))
+            sock.send(old_datagram(size=1))
+            for size, server in ((10, "192.0.2.1"), (100, "192.0.2.200"), (1000, "2001:db8::1"), (10000, "203.0.113.1")):
+                sock.send(session.datagram([("198.51.100.1", size, 1, 0, 1)], servers=((server, 443),)))
+            daemon.wait_datagrams(5)
+        daemon.stop()
+        assert {r["router"]: r["bytes"] for r in daemon.rows()} == {"near": 1, "edge1": 1010, "edge2": 100, "-": 10000}
+    finally:
+        daemon.kill()
 
 
 @pytest.mark.parametrize("protocol", ["old", "new"])
