@@ -91,7 +91,8 @@ static void note_success(struct sink_run *k, uint64_t records)
 	}
 	pthread_mutex_lock(&k->owner->lock);
 	if (k->has_rejected && k->backoff.failures)
-		snprintf(k->status.problem, sizeof k->status.problem, "windows were refused: nettally sinks retry %s", k->cf->name);
+		snprintf(k->status.problem, sizeof k->status.problem, "windows were refused: nettally sinks retry %s",
+			 k->cf->name);
 	else if (!k->has_rejected)
 		k->status.problem[0] = '\0';
 	k->status.records += records;
