@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Real servers for the tests of the SQL sinks: PostgreSQL, ClickHouse, ZooKeeper. Each in a folder of its own, on free ports,
 started and killed at will."""
+import atexit
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.parse
@@ -36,9 +38,9 @@ class Postgres:
         self.folder = str(folder)
         self.port = free_port()
         self.process = None
-        os.chmod(self.folder, 0o755)
-        self.data = os.path.join(self.folder, "data")
-        os.mkdir(self.data)
+        # of another user, who may not look into pytest's folders
+        self.data = tempfile.mkdtemp(prefix="nettally-postgres-", dir="/tmp")
+        atexit.register(self.close)
         shutil.chown(self.data, "postgres", "postgres")
         self._as_postgres(f"{POSTGRES_BIN}/initdb", "-D", self.data, "-A", "trust", "-U", "nettally", "-E", "UTF8",
                           "--no-locale", "-N")
@@ -53,13 +55,18 @@ class Postgres:
             ["setpriv", "--reuid", "postgres", "--regid", "postgres", "--clear-groups", f"{POSTGRES_BIN}/postgres",
              "-D", self.data, "-p", str(self.port), "-k", "", "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"],
             stdout=open(self.log, "ab"), stderr=subprocess.STDOUT, cwd="/")
-        wait_for(lambda: subprocess.run([f"{POSTGRES_BIN}/pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)],
+        wait_for(lambda: subprocess.run([f"{POSTGRES_BIN}/pg_isready", "-q", "-h", "127.0.0.1", "-U", "nettally",
+                                         "-p", str(self.port)],
                                         check=False).returncode == 0, self.process, self.log)
 
     def stop(self, sig=signal.SIGINT):
         if self.process and self.process.poll() is None:
             self.process.send_signal(sig)
             self.process.wait(30)
+
+    def close(self):
+        self.kill()
+        shutil.rmtree(self.data, ignore_errors=True)
 
     def kill(self):
         self.stop(signal.SIGQUIT)  # immediate: no checkpoint, recovery at the next start

@@ -21,13 +21,11 @@ COUNTERS = ["rx_packets", "rx_l2_bytes", "rx_l3_bytes", "tx_packets", "tx_l2_byt
 def postgres(tmp_path):
     if not os.path.exists(f"{POSTGRES_BIN}/postgres") or os.geteuid() != 0:
         pytest.skip("no PostgreSQL 15, or not root")
-    for parent in [tmp_path, *tmp_path.parents][:3]:  # the server is another user
-        parent.chmod(parent.stat().st_mode | 0o11)
     folder = tmp_path / "postgres"
     folder.mkdir()
     server = Postgres(folder)
     yield server
-    server.stop()
+    server.close()
 
 
 def sink(server, more="", tables=""):
