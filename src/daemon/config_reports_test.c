@@ -77,9 +77,9 @@ static void right_ones(void **state)
 		unsigned keys;
 	} cases[] = {
 		{ ACCOUNT "reports { key web1 { secret_file = \"@/one\" } }\n", "", 8789, 1, false, 1 },
-		{ ACCOUNT "reports {\n listen = \"0.0.0.0:1234\"\n key web1 { secret_file = { \"@/one\", \"@/two\" } }\n}\n",
+		{ ACCOUNT "reports {\n listen = \"0.0.0.0:1234\"\n key web { secret_file = { \"@/one\", \"@/two\" } }\n}\n",
 		  "0.0.0.0", 1234, 2, false, 2 },
-		{ ACCOUNT "reports { listen = \"[::1]:0\" key a { secret_file = \"@/one\" } key b { secret_file = \"@/one\" } }\n",
+		{ ACCOUNT "reports { listen = \"[::1]:0\" key a { secret_file = \"@/one\" } key b { secret_file = @/one } }\n",
 		  "::1", 0, 2, false, 1 },
 		{ ACCOUNT "reports { listen = 5000 trafstat_secret_file = \"@/old\" }\n", "", 5000, 0, true, 0 },
 	};
