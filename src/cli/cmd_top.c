@@ -194,7 +194,8 @@ static int take_option(struct top_state *s, struct words *w, int id, const char 
 		w->interfaces[w->interface_count++] = value;
 		return -1;
 	case 'a': w->account = value; return -1;
-	case 's': return parse_sort(&s->order, value) < 0 ? usage_error("top", "--sort %s: write key, 1, 10, 60, rx or tx", value) : -1;
+	case 's': return parse_sort(&s->order, value) < 0
+			? usage_error("top", "--sort %s: write key, 1, 10, 60, rx or tx", value) : -1;
 	case 'f': snprintf(s->filter, sizeof s->filter, "%s", value); return -1;
 	case 'b': s->bits = false; return -1;
 	case 'p': s->peers = true; return -1;
@@ -216,7 +217,8 @@ int cmd_top(int argc, char **argv)
 	while (status < 0 && (id = getopt_long(argc, argv, "i:c:h", options, NULL)) != -1)
 		status = take_option(s, &w, id, optarg);
 	if (status < 0 && optind < argc)
-		status = usage_error("top", "\"%s\": interfaces are given with -i, files are shown by nettally read --top", argv[optind]);
+		status = usage_error("top",
+				"\"%s\": interfaces are given with -i, files are shown by nettally read --top", argv[optind]);
 	if (status < 0)
 		status = run(s, &w);
 	free(s);

@@ -98,7 +98,8 @@ static void put_sums(struct page *p)
 		used = snprintf(text, sizeof text, "%s%s", short_number(shown_rate(p, rate[0]), a), unit);
 	used += snprintf(text + used, sizeof text - (size_t)used, " (10 s); %zu rows", p->view->shown_count);
 	if (p->s->filter[0] || p->s->editing)
-		used += snprintf(text + used, sizeof text - (size_t)used, "; filter: %s%s", p->s->filter, p->s->editing ? "_" : "");
+		used += snprintf(text + used, sizeof text - (size_t)used, "; filter: %s%s", p->s->filter, p->s->editing
+				? "_" : "");
 	if (p->s->paused)
 		used += snprintf(text + used, sizeof text - (size_t)used, "; paused");
 	if (p->s->facts.title[0])
@@ -133,7 +134,8 @@ static void put_head(struct page *p)
 
 static void put_spark(const struct page *p, const struct top_row *r)
 {
-	static const char *const blocks[] = { " ", "\u2581", "\u2582", "\u2583", "\u2584", "\u2585", "\u2586", "\u2587", "\u2588" };
+	static const char *const blocks[] = { " ", "\u2581", "\u2582", "\u2583", "\u2584", "\u2585", "\u2586", "\u2587",
+			"\u2588" };
 	static const char *const ascii[] = { " ", ".", ":", "-", "=", "+", "*", "#", "@" };
 	unsigned width = p->spark_width, per = (SPARK_MOST + width - 1) / width;
 	double at[SPARK_MOST] = { 0 }, most = 0;
@@ -357,7 +359,8 @@ static void put_foot(struct page *p)
 			used += snprintf(text + used, sizeof text - (size_t)used, "  under other %s",
 					 human_count(f->overflowed, other, sizeof other));
 		if (p->view->left_out)
-			used += snprintf(text + used, sizeof text - (size_t)used, "  not shown %" PRIu64 " keys", p->view->left_out);
+			used += snprintf(text + used, sizeof text - (size_t)used, "  not shown %" PRIu64 " keys",
+					p->view->left_out);
 		snprintf(text + used, sizeof text - (size_t)used, "   ? help  / filter  s sort  Enter peers  b %s  q quit",
 			 p->s->bits ? "bytes" : "bits");
 		page_text(p->lines->to, text, p->lines->width);

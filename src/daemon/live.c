@@ -68,7 +68,8 @@ static struct watch *find_watch(struct live *l, const struct account *a)
 	for (unsigned i = 0; i < WATCHES_MAX; i++) {
 		struct watch *w = &l->watches[i];
 
-		if (w->account && (w->account == a || (strcmp(w->account->name, a->name) == 0 && account_same_form(w->account, a))))
+		if (w->account && (w->account == a || (strcmp(w->account->name, a->name) == 0 &&
+				account_same_form(w->account, a))))
 			return w;
 	}
 	return NULL;
@@ -172,7 +173,8 @@ static void tell_facts(const struct live *l, const struct watch *w, const struct
 
 		unaccounted += n > 0 ? (uint64_t)n : 0;
 	}
-	fprintf(to, "tick\t%" PRIu64 "\t%" PRId64 "\t%" PRIu64 "\t%" PRIu64 "\n", l->tick, l->tick_utc_s, w->keys.used, w->left_out);
+	fprintf(to, "tick\t%" PRIu64 "\t%" PRId64 "\t%" PRIu64 "\t%" PRIu64 "\n", l->tick, l->tick_utc_s, w->keys.used,
+			w->left_out);
 	fprintf(to, "facts\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRId64 "\n", lost, unaccounted,
 		s->table_entries, s->table_limit, s->counters.overflowed, s->started_utc_s);
 }

@@ -35,8 +35,10 @@ CREATE TABLE account(
 	overflowed   INTEGER NOT NULL DEFAULT 0,
 	UNIQUE(name, source, keys)
 );
-INSERT INTO account VALUES(1,'hosts','packets','host','both',1,1,60,'l2','1min:7d 1h:90d 1d:forever','record_hosts','series_hosts',1,1,1,1700000040,1700000040,3,0);
-INSERT INTO account VALUES(2,'epoch','packets','src_port','both',1,1,60,'l2','1min:7d 1h:90d 1d:forever','record_epoch','series_epoch',1,1,0,1700000040,1700000040,2,0);
+INSERT INTO account VALUES(1,'hosts','packets','host','both',1,1,60,'l2','1min:7d 1h:90d 1d:forever',
+'record_hosts','series_hosts',1,1,1,1700000040,1700000040,3,0);
+INSERT INTO account VALUES(2,'epoch','packets','src_port','both',1,1,60,'l2','1min:7d 1h:90d 1d:forever',
+'record_epoch','series_epoch',1,1,0,1700000040,1700000040,2,0);
 CREATE TABLE total(
 	account     INTEGER PRIMARY KEY REFERENCES account(id),
 	records     INTEGER NOT NULL,
@@ -95,11 +97,15 @@ CREATE TABLE interface(
 	kernel_tx_bytes    INTEGER NOT NULL,
 	kernel_rx_dropped  INTEGER NOT NULL,
 	kernel_tx_dropped  INTEGER NOT NULL,
-	in_flight_packets  INTEGER NOT NULL, capture_why TEXT, ingress_frame_bytes INTEGER NOT NULL DEFAULT 0, egress_frame_bytes INTEGER NOT NULL DEFAULT 0, ingress_l2_bytes INTEGER NOT NULL DEFAULT 0, egress_l2_bytes INTEGER NOT NULL DEFAULT 0, overflowed INTEGER NOT NULL DEFAULT 0,
+	in_flight_packets  INTEGER NOT NULL, capture_why TEXT, ingress_frame_bytes INTEGER NOT NULL DEFAULT 0,
+	egress_frame_bytes INTEGER NOT NULL DEFAULT 0, ingress_l2_bytes INTEGER NOT NULL DEFAULT 0,
+	egress_l2_bytes INTEGER NOT NULL DEFAULT 0, overflowed INTEGER NOT NULL DEFAULT 0,
 	PRIMARY KEY(name, run)
 ) WITHOUT ROWID;
-INSERT INTO interface VALUES('eth0','before',1700000000,1,'socket',2,7,700,7,700,4,3,4,3,0,0,0,4,400,3,300,0,0,0,NULL,0,0,0,0,0);
-INSERT INTO interface VALUES('eth0','last',1700000030,1,'socket',2,7,700,7,700,4,3,4,3,0,0,0,4,400,3,300,0,0,0,NULL,0,0,0,0,0);
+INSERT INTO interface VALUES('eth0','before',1700000000,1,'socket',2,7,700,7,700,4,3,4,3,0,0,0,4,400,3,300,0,0,0,
+NULL,0,0,0,0,0);
+INSERT INTO interface VALUES('eth0','last',1700000030,1,'socket',2,7,700,7,700,4,3,4,3,0,0,0,4,400,3,300,0,0,0,
+NULL,0,0,0,0,0);
 CREATE TABLE IF NOT EXISTS "record_hosts"(
 	window INTEGER NOT NULL,
 	length INTEGER NOT NULL,

@@ -73,7 +73,8 @@ static int note_windows(sqlite3 *db, struct err *e)
 
 		r = sql_exec(db, e,
 			     "WITH RECURSIVE w(at) AS (SELECT min(window) FROM \"%w\" WHERE length = %lld UNION ALL "
-			     "SELECT (SELECT min(window) FROM \"%w\" WHERE length = %lld AND window > w.at) FROM w WHERE w.at IS NOT NULL) "
+			     "SELECT (SELECT min(window) FROM \"%w\" WHERE length = %lld AND window > w.at) FROM w "
+			     "WHERE w.at IS NOT NULL) "
 			     "INSERT INTO changed SELECT %lld, %lld, at, NULL FROM w WHERE at IS NOT NULL",
 			     table, every_s, table, every_s, (long long)sqlite3_column_int64(s, 0), every_s);
 	}

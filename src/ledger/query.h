@@ -22,7 +22,8 @@ void ledger_reader_close(struct ledger_reader **r);
 
 struct query_where {
 	enum field field;
-	const char *value;      /* text as printed; for host a CIDR prefix matches all addresses in it, for country "DE,FR" both */
+	/* Text as printed; for host a CIDR prefix matches all addresses in it, for country "DE,FR" both. */
+	const char *value;
 };
 
 #define QUERY_WHERE_MAX 16

@@ -141,7 +141,8 @@ static uint64_t bases_of(uint64_t fields)
 /* `name` is kept by what it is the name of: names are learned late, and change. */
 static uint64_t store(struct account *a, uint64_t fields)
 {
-	enum field named = a->bases & FIELD_BIT(FIELD_HOST) && (fields & FIELD_BIT(FIELD_HOST) || !(fields & FIELD_BIT(FIELD_MAC)))
+	enum field named = a->bases & FIELD_BIT(FIELD_HOST) &&
+			(fields & FIELD_BIT(FIELD_HOST) || !(fields & FIELD_BIT(FIELD_MAC)))
 				   ? FIELD_HOST : FIELD_MAC;
 	uint64_t stored = 0;
 

@@ -95,7 +95,8 @@ static void which_are_numbers(void **state)
 	(void)state;
 	for (enum field f = 0; f < FIELD_COUNT; f++)
 		assert_int_equal(field_is_number(f), f == FIELD_SRC_PORT || f == FIELD_DST_PORT || f == FIELD_VLAN ||
-					f == FIELD_PROTO || f == FIELD_ORIGIN_AS || f == FIELD_NEIGHBOUR_AS || f == FIELD_TRANSIT_AS);
+					f == FIELD_PROTO || f == FIELD_ORIGIN_AS || f == FIELD_NEIGHBOUR_AS ||
+							f == FIELD_TRANSIT_AS);
 }
 
 int main(void)

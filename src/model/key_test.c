@@ -107,8 +107,10 @@ static void numbers_and_names_as_text(void **state)
 		{ FIELD_INTERFACE, 0, "-", 0 }, { FIELD_INTERFACE, 1, "eth0", 0 }, { FIELD_INTERFACE, UINT32_MAX, "other", 0 },
 		{ FIELD_SERVICE, 2, "https", 0 }, { FIELD_SERVICE, 3, "-", 0 },
 		{ FIELD_ORIGIN_AS, 0, "-", -1 }, { FIELD_ORIGIN_AS, UINT64_C(1) << 32, "0", 0 },
-		{ FIELD_ORIGIN_AS, UINT64_C(0x1ffffffff), "4294967295", 4294967295 }, { FIELD_ORIGIN_AS, UINT64_MAX, "other", -1 },
-		{ FIELD_TRANSIT_AS, UINT64_C(0x10000fde8), "65000", 65000 }, { FIELD_ORIGIN_AS, UINT64_C(0x200000001), "eth0", -1 },
+		{ FIELD_ORIGIN_AS, UINT64_C(0x1ffffffff), "4294967295", 4294967295 },
+		  { FIELD_ORIGIN_AS, UINT64_MAX, "other", -1 },
+		{ FIELD_TRANSIT_AS, UINT64_C(0x10000fde8), "65000", 65000 },
+		  { FIELD_ORIGIN_AS, UINT64_C(0x200000001), "eth0", -1 },
 	};
 	struct strings *strings = NULL;
 
