@@ -25,7 +25,8 @@ _nettally()
 	local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}
 	local commands="run read query top devices status audit check rules routes sinks report interfaces detach"
 	local keys="mac host name vendor prefix origin_as neighbour_as transit_as as_path country"
-	keys+=" src_mac dst_mac src_host dst_host src_port dst_port interface direction vlan ethertype proto service rule router type"
+	keys+=" src_mac dst_mac src_host dst_host src_port dst_port"
+	keys+=" interface direction vlan ethertype proto service rule router type"
 	COMPREPLY=()
 
 	if [ "$COMP_CWORD" -eq 1 ]; then
@@ -49,18 +50,21 @@ _nettally()
 		compopt -o filenames
 		return
 		;;
-	--rules | --routes | --geo)
+	--rules | --routes | --geo | --as-names | --key)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		compopt -o filenames
 		return
 		;;
-	--mac | --listen | --local | --filter | --service | --sort | --limit | --from | --to) return ;;
+	--mac | --listen | --local | --filter | --service | --sort | --limit | --from | --to | --sender) return ;;
 	esac
 
 	local options=--help
 	case $command in
 	run) options="-c -i --ledger --listen --summary --quiet --help" ;;
-	read) options="--by --of --local --filter --rules --routes --geo --top --once --service --every --bytes --sort --limit --format --help" ;;
+	read)
+		options="--by --of --local --filter --rules --routes --geo --top --once --service --every --bytes --sort --limit"
+		options+=" --format --help"
+		;;
 	query) options="--ledger -c --from --to --every --where --by --bytes --sort --limit --format --help" ;;
 	top) options="-i --account --sort --filter --bytes --peers --once --control --ledger -c --help" ;;
 	sinks) options="--kinds --from-start --format --control --ledger -c --help" ;;
@@ -69,7 +73,7 @@ _nettally()
 	devices) options="--ledger -c --format --help" ;;
 	check) options="-c --help" ;;
 	rules) options="-i --mac --format --help" ;;
-	routes) options="--routes --geo --all --view --control --ledger -c --format --help" ;;
+	routes) options="--routes --geo --as-names --all --view --control --ledger -c --format --help" ;;
 	interfaces) options="--format --help" ;;
 	detach) options="--ledger --pins --discard --help" ;;
 	esac
@@ -86,6 +90,8 @@ _nettally()
 		[ "$COMP_CWORD" -eq 2 ] || compopt -o filenames
 		;;
 	routes) [ "$COMP_CWORD" -ne 2 ] || mapfile -t COMPREPLY < <(compgen -W "lookup dump" -- "$cur") ;;
+	sinks) [ "$COMP_CWORD" -ne 2 ] || mapfile -t COMPREPLY < <(compgen -W retry -- "$cur") ;;
+	report) [ "$COMP_CWORD" -ne 2 ] || mapfile -t COMPREPLY < <(compgen -W send -- "$cur") ;;
 	query) mapfile -t COMPREPLY < <(compgen -W "$(_nettally_accounts)" -- "$cur") ;;
 	*) mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur") ;;
 	esac

@@ -31,6 +31,7 @@ complete -c nettally -n '__fish_seen_subcommand_from rules' -a check -F
 complete -c nettally -n '__fish_seen_subcommand_from routes' -a 'lookup dump'
 complete -c nettally -n '__fish_seen_subcommand_from routes' -l routes -r -F -d 'MRT file'
 complete -c nettally -n '__fish_seen_subcommand_from routes' -l geo -r -F -d 'MMDB file of countries'
+complete -c nettally -n '__fish_seen_subcommand_from routes' -l as-names -r -F -d 'names of AS'
 complete -c nettally -n '__fish_seen_subcommand_from routes' -l all -d 'dump all that the file tells'
 complete -c nettally -n '__fish_seen_subcommand_from routes' -l view -x -d 'section routes of the daemon'
 complete -c nettally -n '__fish_seen_subcommand_from rules' -l mac -x -d 'address for $MAC'
@@ -66,6 +67,12 @@ complete -c nettally -n '__fish_seen_subcommand_from top' -l account -x -a '(__n
 complete -c nettally -n '__fish_seen_subcommand_from top' -l sort -x -a 'key 1 10 60 rx tx' -d column
 complete -c nettally -n '__fish_seen_subcommand_from top' -l once -d 'a page as text'
 complete -c nettally -n '__fish_seen_subcommand_from top sinks' -l control -r -F -d 'socket of the daemon'
+complete -c nettally -n '__fish_seen_subcommand_from report' -a send
+complete -c nettally -n '__fish_seen_subcommand_from report' -l to -x -d 'where the daemon listens'
+complete -c nettally -n '__fish_seen_subcommand_from report' -l key -r -F -d 'the secret'
+complete -c nettally -n '__fish_seen_subcommand_from report' -l sender -x -d 'who reports'
+complete -c nettally -n '__fish_seen_subcommand_from sinks' -l kinds -d 'and their options'
+complete -c nettally -n '__fish_seen_subcommand_from sinks' -l from-start -d 'retry everything'
 complete -c nettally -n '__fish_seen_subcommand_from sinks' -a retry -d 'send again what was refused'
 complete -c nettally -n '__fish_seen_subcommand_from read' -l routes -r -F -d 'MRT file'
 complete -c nettally -n '__fish_seen_subcommand_from read' -l geo -r -F -d 'MMDB file of countries'

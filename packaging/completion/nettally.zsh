@@ -15,8 +15,9 @@ _nettally_accounts() {
 }
 
 _nettally_keys() {
-	_values -s , key mac host name vendor prefix origin_as neighbour_as transit_as as_path country src_mac dst_mac src_host dst_host src_port dst_port interface direction vlan ethertype \
-		proto service rule router type
+	_values -s , key mac host name vendor prefix origin_as neighbour_as transit_as as_path country \
+		src_mac dst_mac src_host dst_host src_port dst_port interface direction vlan ethertype proto service \
+		rule router type
 }
 
 _nettally() {
@@ -81,10 +82,14 @@ _nettally() {
 			'--ledger[its ledger]:file:_files' '-c[its config file]:file:_files' '--help[usage]'
 		;;
 	sinks)
-		_arguments '--kinds[and their options]' '--from-start[retry everything]' '--control[socket of the daemon]:file:_files' \
-			'--ledger[its ledger]:file:_files' '-c[its config file]:file:_files' '--help[usage]' '1:what:(retry)'
+		_arguments '--kinds[and their options]' '--from-start[retry everything]' \
+			'--control[socket of the daemon]:file:_files' '--ledger[its ledger]:file:_files' \
+			'-c[its config file]:file:_files' '--help[usage]' '1:what:(retry)'
 		;;
-	report) _arguments '--to[where the daemon listens]:address and port:' '--key[secret]:file:_files' '--sender[who]:name:' '1:what:(send)' ;;
+	report)
+		_arguments '--to[where the daemon listens]:address and port:' '--key[secret]:file:_files' '--sender[who]:name:' \
+			'--help[usage]' '1:what:(send)'
+		;;
 	status | audit)
 		_arguments '--json[as JSON]' '--control[socket of the daemon]:file:_files' \
 			'--ledger[its ledger]:file:_files' '-c[its config file]:file:_files' '--help[usage]'
@@ -101,6 +106,7 @@ _nettally() {
 		;;
 	routes)
 		_arguments '--routes[MRT file]:file:_files' '--geo[MMDB file of countries]:file:_files' \
+			'--as-names[last column: names of AS]:file:_files' \
 			'--all[dump all that the file tells]' '--view[section routes of the daemon]:name:' \
 			'--format[how to print]:format:(table tsv csv json ndjson)' '--help[usage]' '1:what:(lookup dump)'
 		;;

@@ -10,7 +10,8 @@ import struct
 import sys
 import time
 
-HOSTILE = [b"a\x1b]0;x\x07\x1b[2J", b"<script>alert(1)</script>", b"'\");DROP TABLE name;--", b"a\nb\tc\r,=cmd|x", b"\xff\x9b\x00\\"]
+HOSTILE = [b"a\x1b]0;x\x07\x1b[2J", b"<script>alert(1)</script>", b"'\");DROP TABLE name;--", b"a\nb\tc\r,=cmd|x",
+           b"\xff\x9b\x00\\"]
 LONG = [b"\x01" * 63, b"\x02" * 63, b"\x03" * 63, b"\x04" * 61]  # 255 bytes on the wire
 
 

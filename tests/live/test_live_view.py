@@ -15,8 +15,8 @@ ACCOUNTS = ("account hosts { by = { host } every = 1h }\naccount pairs { by = { 
 
 def top(daemon, *words):
     """Looks for three seconds."""
-    return subprocess.Popen([daemon.binary, "top", "--once", "--bytes", "--ledger", daemon.ledger, *words], stdout=subprocess.PIPE,
-                            text=True, env={"LC_ALL": "C.UTF-8"})
+    return subprocess.Popen([daemon.binary, "top", "--once", "--bytes", "--ledger", daemon.ledger, *words],
+                            stdout=subprocess.PIPE, text=True, env={"LC_ALL": "C.UTF-8"})
 
 
 @pytest.fixture
