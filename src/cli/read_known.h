@@ -6,22 +6,16 @@
 
 #include "base/strings.h"
 #include "model/attribution.h"
-#include "routes/geo.h"
-#include "routes/route_table.h"
 
-#define READ_TRANSIT_MAX 64
-
+struct routes;
 struct names;
 
 struct read_known {
 	const char *routes_path, *geo_path; /* NULL = none; set before it is opened */
 	struct attributor attributor;
 	struct strings *strings;
-	struct route_table *routes;
-	uint32_t *path_ids;                 /* by path: id of its text + 1 */
-	struct geo *geo;
+	struct routes *routes;
 	struct names *names;
-	uint32_t transit[READ_TRANSIT_MAX];
 };
 
 /* -EINVAL where a key needs a file that is not given. */
