@@ -122,7 +122,8 @@ int privileges_drop(const char *user, struct err *e)
 	return 0;
 }
 
-/* What the daemon, SQLite, libmicrohttpd, libbpf (a reload) and the C library call while it runs. */
+/* What the daemon, SQLite, libmicrohttpd, libbpf (a reload), the sinks' libraries and the C library call while it runs.
+ * getaddrinfo() sends its two questions by sendmmsg. */
 static const int allowed[] = {
 	SCMP_SYS(accept4), SCMP_SYS(access), SCMP_SYS(bind), SCMP_SYS(bpf), SCMP_SYS(brk), SCMP_SYS(chmod), SCMP_SYS(chown),
 	SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep), SCMP_SYS(clone), SCMP_SYS(clone3), SCMP_SYS(close),
@@ -142,7 +143,7 @@ static const int allowed[] = {
 	SCMP_SYS(renameat), SCMP_SYS(renameat2),
 	SCMP_SYS(restart_syscall), SCMP_SYS(rmdir), SCMP_SYS(rseq), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),
 	SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigtimedwait), SCMP_SYS(sched_getaffinity), SCMP_SYS(sched_yield),
-	SCMP_SYS(select), SCMP_SYS(pselect6), SCMP_SYS(sendfile), SCMP_SYS(sendmsg), SCMP_SYS(sendto),
+	SCMP_SYS(select), SCMP_SYS(pselect6), SCMP_SYS(sendfile), SCMP_SYS(sendmmsg), SCMP_SYS(sendmsg), SCMP_SYS(sendto),
 	SCMP_SYS(set_robust_list), SCMP_SYS(setsockopt), SCMP_SYS(shutdown), SCMP_SYS(sigaltstack),
 	SCMP_SYS(signalfd4), SCMP_SYS(socket), SCMP_SYS(socketpair), SCMP_SYS(stat), SCMP_SYS(statfs),
 	SCMP_SYS(statx), SCMP_SYS(sysinfo), SCMP_SYS(tgkill), SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_gettime),
