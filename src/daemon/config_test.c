@@ -490,6 +490,8 @@ static void the_default_file_is_right(void **state)
 	fclose(f);
 	rename_file(text, "/var/lib/misc/dnsmasq.leases", "eth0.filters");
 	rename_file(text, "/usr/share/ieee-data", "eth0.filters");
+	rename_file(text, "/usr/share/GeoIP/country.mmdb", "eth0.filters");
+	rename_file(text, "/etc/nettally/web1.key", "eth0.filters");
 	c = load(text);
 	unlink("eth0.filters");
 	assert_int_equal(chdir("/"), 0);
@@ -502,6 +504,7 @@ static void the_default_file_is_right(void **state)
 	assert_int_equal(c->rules_count, 1);
 	assert_string_equal(c->rules[0].socket_group, "adm");
 	assert_int_equal(c->names.lease_count, 1);
+	assert_int_equal(c->sinks->count, 1);
 	assert_int_equal(c->services.count, 2);
 	assert_string_equal(c->user, "nettally");
 	config_free(&c);
