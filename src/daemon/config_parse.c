@@ -78,27 +78,12 @@ static cfg_t *new_cfg(void)
 	return config_init_with_sinks(top_keys, (cfg_opt_t)KEY("")); /* copies the tables */
 }
 
-/* Names of the contract that come with a later stage. */
-static const char *const later_top[] = { "sockets", NULL };
-
-static bool is_one_of(const char *const *names, const char *name)
-{
-	for (; *names; names++)
-		if (strcmp(*names, name) == 0)
-			return true;
-	return false;
-}
-
 static void complain_unknown(struct config_problems *p, unsigned line, const cfg_t *section, const char *name)
 {
 	bool top = strcmp(section->name, "root") == 0;
 	char known[256] = "";
 	size_t used = 0;
 
-	if (top && is_one_of(later_top, name)) {
-		config_problem(p, line, "%s: not supported by this version", name);
-		return;
-	}
 	for (const cfg_opt_t *o = section->opts; o->name && used < sizeof known; o++)
 		used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", o->name);
 	config_problem(p, line, "unknown key '%.60s'%s%s; known here: %s", name, top ? "" : " in ", top ? "" : section->name,
