@@ -258,3 +258,39 @@ def test_is_right_as_it_is(tmp_path, name):
     done = subprocess.run([os.environ["NETTALLY"], "check", "-c", tmp_path / f"{name}.conf"], capture_output=True, text=True,
                           timeout=20, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+# -- bpfcountd: a client of the socket, and its names in /metrics
+
+ASK = ("import socket,sys\ns=socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\n"
+       "sys.stdout.write(b''.join(iter(lambda: s.recv(65536), b'')).decode())")
+
+
+@pytest.mark.parametrize("capture", CAPTURES)
+def test_bpfcountd(quiet_wire, tmp_path, capture):
+    shutil.copy(EXAMPLES / "bpfcountd.filters", tmp_path)
+    config = example("bpfcountd.conf", "eth0", capture, tmp_path, **{
+        "#   columns =": "columns =", "/run/nettally/segment.sock": str(tmp_path / "segment.sock"),
+        "account segment": f'ledger {{ path = "{tmp_path}/ledger.db" }}  # /var/lib/nettally/ledger.db\naccount segment'})
+    frames = []
+    for i in range(20):
+        frames += [frame(LEFT_MAC, RIGHT_MAC, f"10.0.0.{i}", "10.0.0.99", payload=i),
+                   frame(LEFT_MAC, RIGHT_MAC, f"fe80::{i + 1:x}", "ff02::fb", ports=(5353, 5353), payload=2 * i),
+                   frame(LEFT_MAC, "ff:ff:ff:ff:ff:ff", "0.0.0.0", "255.255.255.255", ports=(68, 67), payload=300)]
+    with started(quiet_wire, tmp_path, config) as daemon:
+        replay(quiet_wire, "left", frames, tmp_path)
+        booked(daemon, len(frames))
+        (tmp_path / "ours").write_text((EXAMPLES / "bpfcountd.filters").read_text().replace("$MAC", RIGHT_MAC))
+        done = subprocess.run([os.environ["NETTALLY"], "read", "--rules", tmp_path / "ours", "--format", "json",
+                               tmp_path / "left.sent.pcap"], capture_output=True, text=True, timeout=30, check=True)
+        want = [f'{r["rule"]}:{r["bytes"]}:{r["packets"]}' for r in json.loads(done.stdout)]
+        ask = ["/usr/bin/python3", "-c", ASK, tmp_path / "segment.sock"]
+        daemon.until("the socket tells all", lambda: quiet_wire.right.run(ask).stdout.splitlines() == want)
+        assert sum(int(line.rsplit(":", 1)[1]) for line in want) >= len(frames)
+        metrics = daemon.metrics()
+        for row in json.loads(done.stdout):
+            labels = f'iface="eth0",{row["rule"]}'
+            if f"bpfcountd_packets{{{labels}}}" not in metrics:  # an identifier that is no label of its own
+                labels = f'iface="eth0",rule="{row["rule"]}"'
+            assert metrics[f"bpfcountd_packets{{{labels}}}"] == row["packets"]
+            assert metrics[f"bpfcountd_bytes{{{labels}}}"] == row["bytes"]
