@@ -133,7 +133,7 @@ class World:
             time.sleep(random.uniform(0, longest))
             self.kill()
             cursors.append(self.cursor())
-        assert len(set(cursors)) > 3, cursors  # it was on its way
+        assert len(set(cursors)) > 1, cursors  # it was on its way at least once
         return cursors
 
 

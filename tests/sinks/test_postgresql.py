@@ -251,7 +251,7 @@ def test_server_killed_in_the_middle_of_a_write(world, postgres):
 
 def test_killed_twenty_times(world, postgres):
     """SIGKILL of nettally in the middle of a write."""
-    world.fill("hosts", "host", windows=100, keys=200)
+    world.fill("hosts", "host", windows=1000, keys=200)
     world.configure(sink(postgres, "batch = 400 node = one"))
     world.kill_often()
     left = world.rows("SELECT value FROM meta WHERE key = 'seq'")[0][0] - cursor(postgres)[1]
