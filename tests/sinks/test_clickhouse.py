@@ -258,7 +258,7 @@ def test_the_example_of_two_shards(world, tmp_path):
         conf = (EXAMPLE / "nettally.conf").read_text().replace("http://ch1.example:8123", two[0].url)
         world.config.write_text(conf.replace("of = local", "").replace("central", "home") +
                                 f'ledger {{ path = "{world.ledger}" }}\nweb {{ listen = off }}\n'
-                                f'control {{ socket = "{world.folder}/control" }}\n')
+                                f'control {{ socket = "{world.folder}/control" }}\nkernel {{ pins = off }}\n')
         send_all(world)
         for server in two:
             found = {r[0]: [int(n) for n in r[1:]] for r in server.sql(
