@@ -33,7 +33,6 @@ struct files {
 	bool any;
 	int64_t second;             /* of their clock, that is being counted */
 	int64_t first_s;
-	uint64_t steps;
 	char problem[256];
 };
 
@@ -180,7 +179,6 @@ static int files_advance(struct top_source *s, struct top_view *views, size_t co
 
 	if (!count_second(f))
 		return 0;
-	f->steps++;
 	for (size_t i = 0; i < count && r == 0; i++) {
 		views[i].now_s = f->second;
 		r = add_table(f, i, &f->counts[i].table, &views[i]);

@@ -149,7 +149,7 @@ static void put_spark(const struct page *p, const struct top_row *r)
 	}
 	fputs("  ", p->lines->to);
 	for (unsigned i = 0; i < width; i++) {
-		unsigned level = most > 0 && at[i] > 0 ? 1 + (unsigned)(at[i] / most * 7.99 / 1.0) : 0;
+		unsigned level = most > 0 && at[i] > 0 ? 1 + (unsigned)(at[i] / most * 7.99) : 0;
 
 		fputs((p->s->ascii ? ascii : blocks)[level > 8 ? 8 : level], p->lines->to);
 	}
